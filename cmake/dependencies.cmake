@@ -1,0 +1,36 @@
+# Every library comes from the distribution (docs/adr/0002). gRPC, Abseil and GoogleTest ship CMake
+# configs; Protobuf needs CMake's own module and must be found before gRPC; libpqxx and libpq come
+# through pkg-config; libpg_query has neither.
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBPQXX REQUIRED IMPORTED_TARGET libpqxx)
+pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
+
+find_path(PG_QUERY_INCLUDE_DIR pg_query.h REQUIRED)
+find_library(PG_QUERY_LIBRARY pg_query REQUIRED)
+add_library(pg_query INTERFACE)
+target_include_directories(pg_query SYSTEM INTERFACE ${PG_QUERY_INCLUDE_DIR})
+target_link_libraries(pg_query INTERFACE ${PG_QUERY_LIBRARY})
+
+find_package(yaml-cpp CONFIG REQUIRED)
+add_library(yaml_cpp INTERFACE)
+target_link_libraries(yaml_cpp INTERFACE yaml-cpp)
+
+if(NOT LOCKSTEP_CORE_ONLY)
+  find_package(Protobuf REQUIRED)
+  find_package(gRPC CONFIG REQUIRED)
+  find_package(CLI11 CONFIG REQUIRED)
+  find_path(HTTPLIB_INCLUDE_DIR httplib.h REQUIRED)
+  find_library(HTTPLIB_LIBRARY cpp-httplib REQUIRED)
+  add_library(httplib INTERFACE)
+  target_include_directories(httplib SYSTEM INTERFACE ${HTTPLIB_INCLUDE_DIR})
+  target_link_libraries(httplib INTERFACE ${HTTPLIB_LIBRARY} Threads::Threads)
+endif()
+
+if(LOCKSTEP_BUILD_TESTS)
+  find_package(GTest CONFIG REQUIRED)
+endif()

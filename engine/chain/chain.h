@@ -1,0 +1,94 @@
+// The chain: the one ordered, forward-only list of migrations of one database, and the text form of
+// its identity, chain.sum.
+//
+// Each version has a chain hash: SHA-256(chain hash of its predecessor (32 zero bytes before
+// version 1) || version as 4 bytes big endian || title || 0x1f || digest). Two chains that agree on
+// the hash at version N agree on everything up to N.
+#ifndef LOCKSTEP_ENGINE_CHAIN_CHAIN_H_
+#define LOCKSTEP_ENGINE_CHAIN_CHAIN_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "engine/chain/migration.h"
+
+namespace lockstep::chain {
+
+// A named data job kept apart from schema changes; its engine reads the sections.
+struct Backfill {
+  std::string name;  // "journey_backfill_v1" of backfills/journey_backfill_v1.sql
+  std::string file;
+  std::string sql;     // Normalised.
+  std::string digest;  // 32 raw bytes.
+  Version after = 0;   // Runs once this version is applied.
+};
+
+absl::StatusOr<Backfill> ReadBackfill(absl::string_view file, absl::string_view bytes);
+
+// What one line of chain.sum says.
+struct ChainEntry {
+  Version version = 0;
+  std::string title;
+  std::string digest;      // 32 raw bytes.
+  std::string chain_hash;  // 32 raw bytes.
+  bool operator==(const ChainEntry&) const = default;
+};
+
+// chain.sum, parsed: enough to know which chain a build was made with, without the SQL.
+struct ChainSum {
+  std::vector<ChainEntry> entries;  // Version 1 first.
+  struct BackfillEntry {
+    std::string name;
+    std::string digest;
+    bool operator==(const BackfillEntry&) const = default;
+  };
+  std::vector<BackfillEntry> backfills;  // By name.
+
+  // The newest version, 0 when empty, and its chain hash (32 zero bytes when empty).
+  Version head() const { return entries.empty() ? 0 : entries.back().version; }
+  std::string head_hash() const;
+  bool operator==(const ChainSum&) const = default;
+};
+
+// The chain hash before version 1.
+std::string EmptyChainHash();
+std::string NextChainHash(absl::string_view previous, Version version, absl::string_view title,
+                          absl::string_view digest);
+
+// The text of chain.sum: a header line naming the algorithm ("lockstep chain.sum ls1-sha256"), then
+// `NNN title digest chainhash` a line (hex), then `B name digest` for backfills, a line feed at the
+// end. Round-trips through ParseChainSum.
+std::string FormatChainSum(const ChainSum& sum);
+
+// INVALID_ARGUMENT (BAD_CHAIN_SUM) with file and line for a wrong header, a bad line, a gap, or a
+// chain hash that does not follow from its line (so an edited line is noticed).
+absl::StatusOr<ChainSum> ParseChainSum(absl::string_view file, absl::string_view text);
+
+struct Chain {
+  std::vector<Migration> migrations;  // Version 1 first, no gaps.
+  std::vector<Backfill> backfills;    // By name.
+
+  Version head() const { return static_cast<Version>(migrations.size()); }
+  ChainSum sum() const;
+};
+
+// Orders and checks migrations. INVALID_ARGUMENT: CHAIN_DUPLICATE (both files named, `001` and `1`
+// collide), CHAIN_GAP (names the missing version and the file after the gap).
+absl::StatusOr<Chain> MakeChain(std::vector<Migration> migrations, std::vector<Backfill> backfills);
+
+// Where two chains part. Absent when one is a prefix of the other.
+struct Divergence {
+  Version version;  // The first that differs.
+  ChainEntry ours;
+  ChainEntry theirs;
+};
+std::optional<Divergence> FindDivergence(const ChainSum& ours, const ChainSum& theirs);
+
+}  // namespace lockstep::chain
+
+#endif  // LOCKSTEP_ENGINE_CHAIN_CHAIN_H_
