@@ -1,0 +1,206 @@
+#include "engine/postgres/script_session.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/numbers.h"
+#include <libpq-fe.h>
+
+#include "engine/base/mutex.h"
+#include "engine/base/status_macros.h"
+#include "engine/postgres/conninfo.h"
+#include "engine/postgres/errors.h"
+
+namespace lockstep::postgres {
+namespace {
+
+using ResultHandle = std::unique_ptr<PGresult, decltype(&PQclear)>;
+
+std::string Field(const PGresult* result, int code) {
+  const char* text = PQresultErrorField(result, code);
+  return text == nullptr ? "" : text;
+}
+
+SqlError ErrorOf(const PGresult* result) {
+  SqlError error{.sqlstate = Field(result, PG_DIAG_SQLSTATE),
+                 .message = Field(result, PG_DIAG_MESSAGE_PRIMARY),
+                 .detail = Field(result, PG_DIAG_MESSAGE_DETAIL),
+                 .hint = Field(result, PG_DIAG_MESSAGE_HINT),
+                 .constraint = Field(result, PG_DIAG_CONSTRAINT_NAME)};
+  if (!absl::SimpleAtoi(Field(result, PG_DIAG_STATEMENT_POSITION), &error.position)) {
+    error.position = 0;
+  }
+  if (error.message.empty()) error.message = PQresultErrorMessage(result);
+  return error;
+}
+
+Result ResultOf(const PGresult* handle) {
+  Result result;
+  int64_t affected = 0;
+  if (absl::SimpleAtoi(PQcmdTuples(const_cast<PGresult*>(handle)), &affected)) {
+    result.affected_rows = affected;
+  }
+  for (int row = 0; row < PQntuples(handle); ++row) {
+    std::vector<Value> values;
+    for (int column = 0; column < PQnfields(handle); ++column) {
+      if (PQgetisnull(handle, row, column)) {
+        values.emplace_back();
+      } else {
+        values.emplace_back(std::string(PQgetvalue(handle, row, column),
+                                        static_cast<size_t>(PQgetlength(handle, row, column))));
+      }
+    }
+    result.rows.emplace_back(std::move(values));
+  }
+  return result;
+}
+
+bool IsSuccess(ExecStatusType status) {
+  return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+}
+
+std::vector<const char*> Pointers(const std::vector<Value>& params) {
+  std::vector<const char*> pointers;
+  for (const Value& value : params) pointers.push_back(value ? value->c_str() : nullptr);
+  return pointers;
+}
+
+void IgnoreNotice(void*, const PGresult*) {}
+
+}  // namespace
+
+struct ScriptSession::Impl {
+  PGconn* connection = nullptr;
+  base::Mutex cancel_mu;
+  PGcancel* cancel ABSL_GUARDED_BY(cancel_mu) = nullptr;
+
+  ~Impl() {
+    base::MutexLock lock(cancel_mu);
+    PQfreeCancel(cancel);
+    PQfinish(connection);
+  }
+
+  absl::Status Lost() const { return UnavailableError(PQerrorMessage(connection)); }
+
+  // A failure that came with the end of the session is a lost connection, whatever its SQLSTATE.
+  absl::Status Failure(const PGresult* result) const {
+    if (PQstatus(connection) == CONNECTION_BAD) {
+      const SqlError error = ErrorOf(result);
+      return UnavailableError(error.message.empty() ? PQerrorMessage(connection) : error.message);
+    }
+    return ToStatus(ErrorOf(result));
+  }
+};
+
+ScriptSession::ScriptSession(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ScriptSession::~ScriptSession() = default;
+
+absl::StatusOr<std::unique_ptr<ScriptSession>> ScriptSession::Open(
+    const ScriptSessionOptions& options) {
+  ASSIGN_OR_RETURN(
+      const std::string conninfo,
+      CompleteConninfo(options.conninfo, options.application_name, options.connect_timeout));
+  auto impl = std::make_unique<Impl>();
+  impl->connection = PQconnectdb(conninfo.c_str());
+  if (PQstatus(impl->connection) != CONNECTION_OK) {
+    return ConnectError(RedactConninfo(options.conninfo), PQerrorMessage(impl->connection));
+  }
+  PQsetNoticeReceiver(impl->connection, IgnoreNotice, nullptr);
+  {
+    base::MutexLock lock(impl->cancel_mu);
+    impl->cancel = PQgetCancel(impl->connection);
+  }
+  return std::unique_ptr<ScriptSession>(new ScriptSession(std::move(impl)));
+}
+
+absl::StatusOr<Result> ScriptSession::Execute(const std::string& sql,
+                                              const std::vector<Value>& params) {
+  const std::vector<const char*> pointers = Pointers(params);
+  const ResultHandle result(
+      PQexecParams(impl_->connection, sql.c_str(), static_cast<int>(pointers.size()), nullptr,
+                   pointers.data(), nullptr, nullptr, 0),
+      PQclear);
+  if (result == nullptr) return impl_->Lost();
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+    // Nothing feeds a COPY here; ending it makes the statement fail and the session stay usable.
+    if (status == PGRES_COPY_IN) PQputCopyEnd(impl_->connection, "COPY is not supported here");
+    for (;;) {
+      char* row = nullptr;
+      if (status == PGRES_COPY_OUT && PQgetCopyData(impl_->connection, &row, 0) > 0) {
+        PQfreemem(row);
+        continue;
+      }
+      const ResultHandle rest(PQgetResult(impl_->connection), PQclear);
+      if (rest == nullptr) break;
+    }
+    return ToStatus({.sqlstate = "0A000",
+                     .message = "COPY FROM STDIN and COPY TO STDOUT cannot run in a migration"});
+  }
+  if (!IsSuccess(status)) return impl_->Failure(result.get());
+  return ResultOf(result.get());
+}
+
+absl::StatusOr<std::vector<Result>> ScriptSession::Pipeline(const std::vector<Command>& commands) {
+  LOCKSTEP_CHECK(commands.size() <= kMaxPipeline);
+  PGconn* const connection = impl_->connection;
+  if (PQenterPipelineMode(connection) != 1) return impl_->Lost();
+  for (const Command& command : commands) {
+    const std::vector<const char*> pointers = Pointers(command.params);
+    if (PQsendQueryParams(connection, command.sql.c_str(), static_cast<int>(pointers.size()),
+                          nullptr, pointers.data(), nullptr, nullptr, 0) != 1) {
+      return impl_->Lost();
+    }
+  }
+  if (PQpipelineSync(connection) != 1) return impl_->Lost();
+  std::vector<Result> results;
+  absl::Status first_failure;
+  for (size_t i = 0; i < commands.size(); ++i) {
+    for (;;) {
+      const ResultHandle result(PQgetResult(connection), PQclear);
+      if (result == nullptr) break;  // The end of this command's results.
+      const ExecStatusType status = PQresultStatus(result.get());
+      if (IsSuccess(status)) {
+        results.push_back(ResultOf(result.get()));
+      } else if (first_failure.ok() && status != PGRES_PIPELINE_ABORTED) {
+        first_failure = impl_->Failure(result.get());
+      }
+      if (PQstatus(connection) == CONNECTION_BAD) {
+        return first_failure.ok() ? impl_->Lost() : first_failure;
+      }
+    }
+  }
+  const ResultHandle sync(PQgetResult(connection), PQclear);
+  if (sync == nullptr || PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC ||
+      PQexitPipelineMode(connection) != 1) {
+    return first_failure.ok() ? impl_->Lost() : first_failure;
+  }
+  if (!first_failure.ok()) return first_failure;
+  return results;
+}
+
+void ScriptSession::Cancel() {
+  base::MutexLock lock(impl_->cancel_mu);
+  char error[256];
+  if (impl_->cancel != nullptr) PQcancel(impl_->cancel, error, sizeof(error));
+}
+
+TransactionStatus ScriptSession::transaction_status() const {
+  switch (PQtransactionStatus(impl_->connection)) {
+    case PQTRANS_IDLE:
+      return TransactionStatus::kIdle;
+    case PQTRANS_INTRANS:
+      return TransactionStatus::kInTransaction;
+    case PQTRANS_INERROR:
+      return TransactionStatus::kFailed;
+    default:
+      return TransactionStatus::kUnknown;
+  }
+}
+
+bool ScriptSession::usable() const { return PQstatus(impl_->connection) == CONNECTION_OK; }
+int ScriptSession::announced_backend_pid() const { return PQbackendPID(impl_->connection); }
+int ScriptSession::server_version() const { return PQserverVersion(impl_->connection); }
+
+}  // namespace lockstep::postgres
