@@ -1,0 +1,108 @@
+// The agent: what a service embeds so that it starts only on a schema it can run on, and through
+// which lockstep applies migrations.
+//
+//   lockstep::AgentOptions options;
+//   options.addresses = {"127.0.0.1:7411"};
+//   options.service_file = "lockstep.yaml";
+//   options.chain_sum = "chain.sum";
+//   auto agent = lockstep::Agent::Start(options);           // returns at once
+//   absl::Status open = (*agent)->WaitUntilServable(absl::Minutes(10));
+//   if (!open.ok()) return 1;
+//   ... listen, then:
+//   (*agent)->SetServing(true);
+//   ... on SIGTERM:
+//   (*agent)->Drain();                                       // still counts as live
+//   ... finish the work, then:
+//   (*agent)->Stop("shutdown");
+//
+// Not guaranteed: losing the coordinator never closes the gate of an instance that was admitted
+// (fail-static), so an open gate says what was true when it opened. Whether a migration may commit is
+// decided in the database by its fence, never here.
+//
+// Threads: all methods are safe to call from any thread. The agent runs a stream, a timer and at most
+// one migration worker on threads of its own.
+#ifndef LOCKSTEP_AGENT_H_
+#define LOCKSTEP_AGENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace lockstep {
+
+enum class GateState { kOpen, kWait, kRefused };
+
+// The start-up verdict. While no coordinator has answered: kWait with reason "connecting".
+struct GateVerdict {
+  GateState state = GateState::kWait;
+  std::string reason = "connecting";
+  std::string detail;  // One sentence for a person.
+  std::string hint;    // What to do next; may be empty.
+  int32_t applied = 0;
+  int32_t needs = 0;
+  int32_t head = 0;
+};
+
+struct AgentOptions {
+  // Where coordinators listen: "HOST:PORT" or "unix:PATH"; tried in turn.
+  std::vector<std::string> addresses;
+  // Paths of the service's lockstep.yaml and of the chain.sum its build was made with. When either
+  // is empty the verdict is REFUSED not_configured; when a path is given and cannot be read, Start
+  // fails.
+  std::string service_file;
+  std::string chain_sum;
+  // Which instance this is; empty: host name and process id.
+  std::string instance;
+  // The image or commit of the build; free text.
+  std::string build;
+  // The connection migrations are applied on; empty: this agent applies none. Must reach PostgreSQL
+  // directly, not through a pooler.
+  std::string migrate_database;
+  // Migrations run with the rights of a role that can do anything; only for development.
+  bool allow_superuser = false;
+  // Reconnects back off between 0 and this, full jitter; at most 3 s while a session is live.
+  absl::Duration reconnect_cap = absl::Seconds(30);
+};
+
+class Agent {
+ public:
+  // Reads the files and starts. INVALID_ARGUMENT or NOT_FOUND when a file or an address is bad;
+  // never waits for a coordinator.
+  static absl::StatusOr<std::unique_ptr<Agent>> Start(AgentOptions options);
+  virtual ~Agent() = default;
+
+  // Blocks until the gate opens: OK. FAILED_PRECONDITION (GATE_REFUSED, reason in metadata) when the
+  // verdict is REFUSED for good, DEADLINE_EXCEEDED (GATE_TIMEOUT) after `timeout`, CANCELLED when
+  // Stop was called. A verdict of `draining` is waited for.
+  virtual absl::Status WaitUntilServable(absl::Duration timeout) = 0;
+
+  // The newest verdict. Once it was open it stays open.
+  virtual GateVerdict gate() const = 0;
+  // True while a stream to a coordinator is up.
+  virtual bool connected() const = 0;
+
+  // Calls `callback` from a thread of the agent whenever the verdict changes, and once now. One
+  // callback at a time; replaces the one before.
+  virtual void OnGateChange(std::function<void(const GateVerdict&)> callback) = 0;
+
+  // Tells the coordinator whether the instance serves traffic.
+  virtual void SetServing(bool serving) = 0;
+
+  // The instance stops serving; its session counts until Stop. Lease offers are declined from now
+  // on; a run in flight goes on.
+  virtual void Drain() = 0;
+
+  // Says goodbye and ends all threads. A run in flight is cancelled and rolled back. Idempotent;
+  // waits at most `timeout` for the goodbye to be delivered.
+  virtual void Stop(const std::string& reason, absl::Duration timeout = absl::Seconds(5)) = 0;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_AGENT_H_
