@@ -1,4 +1,4 @@
-# lockstep_embed_sql(TARGET OUTPUT.cc NAMESPACE FILES...): compiles SQL files into a table of
+# lockstep_embed_sql(OUTPUT.cc FILES...): compiles SQL files into a table of
 # {name, text}, in the order given, declared in engine/catalog/embedded.h.
 function(lockstep_embed_sql output)
   set(script ${PROJECT_SOURCE_DIR}/cmake/embed_sql_script.cmake)

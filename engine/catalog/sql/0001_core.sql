@@ -1,0 +1,320 @@
+-- Schema lockstep, version 1: the tables. Applied by engine/catalog/bootstrap in one transaction that
+-- holds the bootstrap lock, as the role that owns the schema. Nobody but the functions of this schema
+-- and the coordinator touches these tables.
+
+CREATE TABLE lockstep.schema_version (
+  number integer PRIMARY KEY,
+  name text NOT NULL,
+  digest bytea NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE lockstep.schema_version IS 'Which of lockstep''s own schema files were applied';
+COMMENT ON COLUMN lockstep.schema_version.number IS 'Number of the file';
+COMMENT ON COLUMN lockstep.schema_version.name IS 'Name of the file';
+COMMENT ON COLUMN lockstep.schema_version.digest IS 'SHA-256 of the file';
+COMMENT ON COLUMN lockstep.schema_version.applied_at IS 'When it was applied';
+
+CREATE TABLE lockstep.setting (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  owner_role text NOT NULL,
+  search_path text NOT NULL,
+  single_role boolean NOT NULL
+);
+COMMENT ON TABLE lockstep.setting IS 'How migrations run in this database';
+COMMENT ON COLUMN lockstep.setting.singleton IS 'Always true: one row';
+COMMENT ON COLUMN lockstep.setting.owner_role IS 'The role that owns the application''s objects; migrations run as it';
+COMMENT ON COLUMN lockstep.setting.search_path IS 'search_path of migrations';
+COMMENT ON COLUMN lockstep.setting.single_role IS 'True when lockstep''s own roles could not be created';
+
+CREATE TABLE lockstep.leader (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  epoch bigint NOT NULL UNIQUE,
+  holder uuid NOT NULL,
+  address text NOT NULL,
+  renew_seq bigint NOT NULL DEFAULT 0,
+  acquired_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE lockstep.leader IS 'The coordinator that leads: a lease, fenced by its epoch';
+COMMENT ON COLUMN lockstep.leader.singleton IS 'Always true: one row';
+COMMENT ON COLUMN lockstep.leader.epoch IS 'Fence: a key column, so that a takeover waits for the transactions of the old leader';
+COMMENT ON COLUMN lockstep.leader.holder IS 'Random id of the leading process, new at each takeover';
+COMMENT ON COLUMN lockstep.leader.address IS 'Where the leader listens';
+COMMENT ON COLUMN lockstep.leader.renew_seq IS 'Counts renewals; not a key, so that a renewal never waits';
+COMMENT ON COLUMN lockstep.leader.acquired_at IS 'When this epoch began';
+COMMENT ON COLUMN lockstep.leader.expires_at IS 'When others may try to take over';
+
+CREATE TABLE lockstep.chain (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  gate_seq bigint NOT NULL UNIQUE,
+  applied integer NOT NULL DEFAULT 0,
+  head integer NOT NULL DEFAULT 0,
+  chain_hash bytea NOT NULL,
+  inflight integer,
+  barrier integer,
+  barrier_owner text,
+  barrier_deadline timestamptz,
+  incarnation bigint NOT NULL DEFAULT 1,
+  revision bigint NOT NULL DEFAULT 0,
+  first_served_at timestamptz
+) WITH (fillfactor = 50);
+COMMENT ON TABLE lockstep.chain IS 'The state of the one chain';
+COMMENT ON COLUMN lockstep.chain.singleton IS 'Always true: one row';
+COMMENT ON COLUMN lockstep.chain.gate_seq IS 'Fence between admissions and grants: a key column';
+COMMENT ON COLUMN lockstep.chain.applied IS 'Newest version that has run such that every non-contract up to it has run';
+COMMENT ON COLUMN lockstep.chain.head IS 'Newest published version';
+COMMENT ON COLUMN lockstep.chain.chain_hash IS 'Chain hash at head';
+COMMENT ON COLUMN lockstep.chain.inflight IS 'Last version of the run that is leased';
+COMMENT ON COLUMN lockstep.chain.barrier IS 'Contract for which the fleet drains';
+COMMENT ON COLUMN lockstep.chain.barrier_owner IS 'Who set the barrier';
+COMMENT ON COLUMN lockstep.chain.barrier_deadline IS 'When the barrier is lifted by itself';
+COMMENT ON COLUMN lockstep.chain.incarnation IS 'Counts failovers and restores of PostgreSQL';
+COMMENT ON COLUMN lockstep.chain.revision IS 'Counts events';
+COMMENT ON COLUMN lockstep.chain.first_served_at IS 'When the first session was admitted; NULL while never served';
+
+CREATE TABLE lockstep.migration (
+  version integer PRIMARY KEY CHECK (version > 0),
+  title text NOT NULL,
+  phase text NOT NULL CHECK (phase IN ('neutral', 'data', 'expand', 'contract')),
+  transactional boolean NOT NULL,
+  waits_for integer[] NOT NULL DEFAULT '{}',
+  needs_backfill text[] NOT NULL DEFAULT '{}',
+  touches text[],
+  sql bytea NOT NULL,
+  digest bytea NOT NULL,
+  digest_algorithm text NOT NULL,
+  chain_hash bytea NOT NULL,
+  published_by text NOT NULL,
+  published_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE lockstep.migration IS 'The published chain; rows never change';
+COMMENT ON COLUMN lockstep.migration.version IS 'Number in the chain';
+COMMENT ON COLUMN lockstep.migration.title IS 'Title of its file';
+COMMENT ON COLUMN lockstep.migration.phase IS 'What it does to running code';
+COMMENT ON COLUMN lockstep.migration.transactional IS 'False when it cannot run inside a transaction';
+COMMENT ON COLUMN lockstep.migration.waits_for IS 'Contracts that must be done before it';
+COMMENT ON COLUMN lockstep.migration.needs_backfill IS 'Data jobs that must be done before it';
+COMMENT ON COLUMN lockstep.migration.touches IS 'Tables and columns it touches; NULL when not known';
+COMMENT ON COLUMN lockstep.migration.sql IS 'Its text as published';
+COMMENT ON COLUMN lockstep.migration.digest IS 'SHA-256 over its tokens';
+COMMENT ON COLUMN lockstep.migration.digest_algorithm IS 'Lexer and hash of the digest';
+COMMENT ON COLUMN lockstep.migration.chain_hash IS 'Covers this and every earlier migration';
+COMMENT ON COLUMN lockstep.migration.published_by IS 'Who published it';
+COMMENT ON COLUMN lockstep.migration.published_at IS 'When it was published';
+
+CREATE TABLE lockstep.backfill (
+  name text PRIMARY KEY,
+  after integer NOT NULL,
+  sql bytea NOT NULL,
+  digest bytea NOT NULL,
+  state text NOT NULL DEFAULT 'not run',
+  published_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE lockstep.backfill IS 'Published data jobs';
+COMMENT ON COLUMN lockstep.backfill.name IS 'Name of its file';
+COMMENT ON COLUMN lockstep.backfill.after IS 'Version after which it runs';
+COMMENT ON COLUMN lockstep.backfill.sql IS 'Its text as published';
+COMMENT ON COLUMN lockstep.backfill.digest IS 'SHA-256 over its tokens';
+COMMENT ON COLUMN lockstep.backfill.state IS 'not run, until it ran';
+COMMENT ON COLUMN lockstep.backfill.published_at IS 'When it was published';
+
+CREATE TABLE lockstep.lease (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  epoch bigint NOT NULL UNIQUE,
+  lease_id uuid,
+  session uuid,
+  operation text,
+  first integer,
+  last integer,
+  state text NOT NULL CHECK (state IN ('idle', 'held', 'revoking')),
+  expires_at timestamptz
+) WITH (fillfactor = 50);
+COMMENT ON TABLE lockstep.lease IS 'The right to apply a run: one row, fenced by its epoch';
+COMMENT ON COLUMN lockstep.lease.singleton IS 'Always true: one row';
+COMMENT ON COLUMN lockstep.lease.epoch IS 'Fence: a key column, so that a revoke waits for the holder''s transaction';
+COMMENT ON COLUMN lockstep.lease.lease_id IS 'Random second half of the token';
+COMMENT ON COLUMN lockstep.lease.session IS 'Who holds it';
+COMMENT ON COLUMN lockstep.lease.operation IS 'For which operation';
+COMMENT ON COLUMN lockstep.lease.first IS 'First version of the run';
+COMMENT ON COLUMN lockstep.lease.last IS 'Last version of the run';
+COMMENT ON COLUMN lockstep.lease.state IS 'idle, held or revoking';
+COMMENT ON COLUMN lockstep.lease.expires_at IS 'When a leader that knows nothing else may try to revoke it';
+
+CREATE TABLE lockstep.history (
+  version integer PRIMARY KEY REFERENCES lockstep.migration (version),
+  digest bytea NOT NULL,
+  lease_epoch bigint NOT NULL,
+  lease_id uuid NOT NULL,
+  xid xid8 NOT NULL,
+  applied_at timestamptz NOT NULL,
+  duration interval NOT NULL,
+  session uuid,
+  applied_by text NOT NULL,
+  backend_pid integer NOT NULL,
+  how text NOT NULL CHECK (how IN ('run', 'adopted', 'baselined', 'override'))
+);
+COMMENT ON TABLE lockstep.history IS 'What was applied; one row a version, committed with its effect, never removed';
+COMMENT ON COLUMN lockstep.history.version IS 'Which migration; the primary key makes a second apply impossible';
+COMMENT ON COLUMN lockstep.history.digest IS 'Its digest';
+COMMENT ON COLUMN lockstep.history.lease_epoch IS 'First half of the token it was applied under';
+COMMENT ON COLUMN lockstep.history.lease_id IS 'Second half of the token';
+COMMENT ON COLUMN lockstep.history.xid IS 'The transaction that applied it';
+COMMENT ON COLUMN lockstep.history.applied_at IS 'When';
+COMMENT ON COLUMN lockstep.history.duration IS 'How long its transaction took';
+COMMENT ON COLUMN lockstep.history.session IS 'Whose lease it was';
+COMMENT ON COLUMN lockstep.history.applied_by IS 'service@instance of that session';
+COMMENT ON COLUMN lockstep.history.backend_pid IS 'The backend that ran it';
+COMMENT ON COLUMN lockstep.history.how IS 'run, adopted, baselined or override';
+
+CREATE TABLE lockstep.opened (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  version integer NOT NULL,
+  epoch bigint NOT NULL,
+  lease_id uuid NOT NULL,
+  xid xid8 NOT NULL,
+  opened_at timestamptz NOT NULL
+);
+COMMENT ON TABLE lockstep.opened IS 'The migration transaction between open and close; never a committed row';
+COMMENT ON COLUMN lockstep.opened.singleton IS 'Always true: the primary key lets one backend in';
+COMMENT ON COLUMN lockstep.opened.version IS 'Which migration';
+COMMENT ON COLUMN lockstep.opened.epoch IS 'First half of the token';
+COMMENT ON COLUMN lockstep.opened.lease_id IS 'Second half of the token';
+COMMENT ON COLUMN lockstep.opened.xid IS 'The transaction';
+COMMENT ON COLUMN lockstep.opened.opened_at IS 'When it was opened';
+
+CREATE TABLE lockstep.gate_lock ();
+COMMENT ON TABLE lockstep.gate_lock IS 'Never written: queues admissions (ROW SHARE) and grants (EXCLUSIVE) fairly';
+CREATE TABLE lockstep.run_lock ();
+COMMENT ON TABLE lockstep.run_lock IS 'Never written: queues migration transactions (ROW SHARE) and revokes (EXCLUSIVE) fairly';
+
+CREATE TABLE lockstep.session (
+  session_id uuid PRIMARY KEY,
+  service text NOT NULL,
+  instance text NOT NULL,
+  nonce bigint NOT NULL,
+  build text NOT NULL,
+  built_for integer NOT NULL,
+  needs integer NOT NULL,
+  adapted_to integer NOT NULL,
+  uses text[],
+  on_session_loss text NOT NULL CHECK (on_session_loss IN ('keep', 'stop')),
+  state text NOT NULL CHECK (state IN ('waiting', 'refused', 'live', 'draining', 'suspect', 'closed', 'expired')),
+  verdict text NOT NULL,
+  reason text NOT NULL,
+  detail text NOT NULL,
+  hint text NOT NULL,
+  via text NOT NULL,
+  role text NOT NULL,
+  gate_seq bigint NOT NULL,
+  can_migrate boolean NOT NULL DEFAULT false,
+  migrate_error text NOT NULL DEFAULT '',
+  registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  admitted_at timestamptz,
+  ended_at timestamptz,
+  UNIQUE (service, instance, nonce)
+);
+COMMENT ON TABLE lockstep.session IS 'Registered instances; live, draining and suspect ones count for contracts';
+COMMENT ON COLUMN lockstep.session.session_id IS 'Made by the agent at its start';
+COMMENT ON COLUMN lockstep.session.service IS 'Which service';
+COMMENT ON COLUMN lockstep.session.instance IS 'Which instance of it';
+COMMENT ON COLUMN lockstep.session.nonce IS 'Which start of that instance';
+COMMENT ON COLUMN lockstep.session.build IS 'Which image or commit';
+COMMENT ON COLUMN lockstep.session.built_for IS 'Newest version of the chain the build was made with';
+COMMENT ON COLUMN lockstep.session.needs IS 'Lowest applied version it runs on';
+COMMENT ON COLUMN lockstep.session.adapted_to IS 'It no longer uses what contracts up to here remove';
+COMMENT ON COLUMN lockstep.session.uses IS 'What it touches; NULL when not declared';
+COMMENT ON COLUMN lockstep.session.on_session_loss IS 'keep: it serves on without a session; stop: it stops itself';
+COMMENT ON COLUMN lockstep.session.state IS 'Where its life stands';
+COMMENT ON COLUMN lockstep.session.verdict IS 'OPEN, WAIT or REFUSED';
+COMMENT ON COLUMN lockstep.session.reason IS 'Reason of the verdict';
+COMMENT ON COLUMN lockstep.session.detail IS 'The verdict for a person';
+COMMENT ON COLUMN lockstep.session.hint IS 'What to do next';
+COMMENT ON COLUMN lockstep.session.via IS 'coordinator or direct';
+COMMENT ON COLUMN lockstep.session.role IS 'The database role that registered it';
+COMMENT ON COLUMN lockstep.session.gate_seq IS 'Fence value of its admission';
+COMMENT ON COLUMN lockstep.session.can_migrate IS 'It has a working migrator connection';
+COMMENT ON COLUMN lockstep.session.migrate_error IS 'Why it has none although it was given one';
+COMMENT ON COLUMN lockstep.session.registered_at IS 'When it registered';
+COMMENT ON COLUMN lockstep.session.admitted_at IS 'When its gate opened';
+COMMENT ON COLUMN lockstep.session.ended_at IS 'When it was closed or expired';
+
+CREATE TABLE lockstep.operation (
+  operation_id text PRIMARY KEY,
+  request_id text NOT NULL UNIQUE,
+  request_digest bytea NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('upgrade')),
+  state text NOT NULL CHECK (state IN ('running', 'cancelling', 'succeeded', 'failed', 'cancelled')),
+  target integer NOT NULL,
+  contracts boolean NOT NULL,
+  start_version integer NOT NULL,
+  actor text NOT NULL,
+  reason text NOT NULL,
+  attempts integer NOT NULL DEFAULT 0,
+  not_before timestamptz,
+  error jsonb,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at timestamptz
+);
+COMMENT ON TABLE lockstep.operation IS 'What release tooling asked for';
+COMMENT ON COLUMN lockstep.operation.operation_id IS 'op- and a UUID';
+COMMENT ON COLUMN lockstep.operation.request_id IS 'The caller''s id: the same id starts the same operation once';
+COMMENT ON COLUMN lockstep.operation.request_digest IS 'SHA-256 of the request, to notice a reused id';
+COMMENT ON COLUMN lockstep.operation.kind IS 'What it does';
+COMMENT ON COLUMN lockstep.operation.state IS 'Where it stands';
+COMMENT ON COLUMN lockstep.operation.target IS 'The version to reach';
+COMMENT ON COLUMN lockstep.operation.contracts IS 'Whether it runs contracts too';
+COMMENT ON COLUMN lockstep.operation.start_version IS 'The applied version when it started';
+COMMENT ON COLUMN lockstep.operation.actor IS 'Who asked';
+COMMENT ON COLUMN lockstep.operation.reason IS 'Why';
+COMMENT ON COLUMN lockstep.operation.attempts IS 'How many runs were granted for it';
+COMMENT ON COLUMN lockstep.operation.not_before IS 'When the next run may be granted';
+COMMENT ON COLUMN lockstep.operation.error IS 'Why it failed, or what the last attempt met';
+COMMENT ON COLUMN lockstep.operation.created_at IS 'When it was asked for';
+COMMENT ON COLUMN lockstep.operation.ended_at IS 'When it ended';
+CREATE UNIQUE INDEX operation_active ON lockstep.operation ((true)) WHERE state IN ('running', 'cancelling');
+CREATE INDEX operation_created ON lockstep.operation (created_at DESC);
+
+CREATE TABLE lockstep.attempt (
+  lease_epoch bigint PRIMARY KEY,
+  operation text NOT NULL,
+  session uuid NOT NULL,
+  holder text NOT NULL,
+  first integer NOT NULL,
+  last integer NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at timestamptz,
+  outcome text,
+  committed integer,
+  error jsonb
+);
+COMMENT ON TABLE lockstep.attempt IS 'Every run that was granted, also those that failed';
+COMMENT ON COLUMN lockstep.attempt.lease_epoch IS 'The epoch of its lease';
+COMMENT ON COLUMN lockstep.attempt.operation IS 'For which operation';
+COMMENT ON COLUMN lockstep.attempt.session IS 'Who held it';
+COMMENT ON COLUMN lockstep.attempt.holder IS 'service@instance of that session';
+COMMENT ON COLUMN lockstep.attempt.first IS 'First version of the run';
+COMMENT ON COLUMN lockstep.attempt.last IS 'Last version of the run';
+COMMENT ON COLUMN lockstep.attempt.started_at IS 'When it was granted';
+COMMENT ON COLUMN lockstep.attempt.ended_at IS 'When it ended';
+COMMENT ON COLUMN lockstep.attempt.outcome IS 'succeeded, failed, not started, unknown or revoked';
+COMMENT ON COLUMN lockstep.attempt.committed IS 'Newest version of the run that is committed';
+COMMENT ON COLUMN lockstep.attempt.error IS 'Version, statement, SQLSTATE, message';
+
+CREATE TABLE lockstep.event (
+  revision bigint PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  kind text NOT NULL,
+  version integer,
+  operation text,
+  detail jsonb NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE lockstep.event IS 'What happened, written in the transaction of the change';
+COMMENT ON COLUMN lockstep.event.revision IS 'Order of events; no gaps';
+COMMENT ON COLUMN lockstep.event.at IS 'When';
+COMMENT ON COLUMN lockstep.event.kind IS 'What';
+COMMENT ON COLUMN lockstep.event.version IS 'Which migration';
+COMMENT ON COLUMN lockstep.event.operation IS 'Which operation';
+COMMENT ON COLUMN lockstep.event.detail IS 'More';
+
+INSERT INTO lockstep.chain (gate_seq, chain_hash) VALUES (1, decode(repeat('00', 32), 'hex'));
+INSERT INTO lockstep.lease (epoch, state) VALUES (1, 'idle');

@@ -1,0 +1,234 @@
+-- Run leases and the two functions that fence a migration's transaction.
+--
+-- Why a stale holder cannot commit: if open succeeded and its transaction lives, the key-share lock on
+-- the lease row keeps the token current to the end, because a revoke changes the row's key and waits.
+-- If the token was replaced before, open raises. If the backend was terminated, it rolled back.
+
+-- Grants versions p_first..p_last to a session. Raises LS011 when a run is in flight or the lease moved
+-- on since p_seen_epoch was read, LS004 when the run is not what comes next, LS005 when a contract
+-- still concerns somebody.
+CREATE OR REPLACE FUNCTION lockstep.grant_run(p_epoch bigint, p_holder uuid, p_seen_epoch bigint,
+  p_first integer, p_last integer, p_session uuid, p_who text, p_operation text, p_ttl interval)
+RETURNS TABLE (epoch bigint, lease_id uuid, expires_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE contracts bigint; plain bigint; concerned bigint; granted record;
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  LOCK TABLE lockstep.gate_lock IN EXCLUSIVE MODE;  -- Open admissions first, later ones wait.
+  UPDATE lockstep.chain c SET gate_seq = c.gate_seq + 1, inflight = p_last WHERE c.inflight IS NULL;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS011', MESSAGE = 'a run is in flight already';
+  END IF;
+  SELECT count(*) FILTER (WHERE m.phase = 'contract'), count(*) FILTER (WHERE m.phase <> 'contract')
+    INTO contracts, plain FROM lockstep.migration m WHERE m.version BETWEEN p_first AND p_last;
+  IF plain + contracts = 0 OR lockstep.next_violation(p_first) IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('version %s is not next: %s', p_first,
+      coalesce(lockstep.next_violation(p_first), 'it is not published'));
+  END IF;
+  IF contracts > 0 THEN
+    -- A contract is always a run of its own. From here to the end of its transaction `inflight` keeps
+    -- out every instance it concerns, so that what this query finds stays true.
+    concerned := lockstep.concerned_sessions(p_first);
+    IF p_first <> p_last OR concerned > 0 THEN
+      RAISE EXCEPTION USING ERRCODE = 'LS005', MESSAGE = format('contract %s concerns %s live sessions', p_first, concerned);
+    END IF;
+  END IF;
+  UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = gen_random_uuid(), session = p_session,
+    operation = p_operation, first = p_first, last = p_last, state = 'held', expires_at = clock_timestamp() + p_ttl
+   WHERE x.state = 'idle' AND x.epoch = p_seen_epoch RETURNING x.epoch, x.lease_id, x.expires_at INTO granted;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS011', MESSAGE = 'the lease is held or has moved on';
+  END IF;
+  UPDATE lockstep.operation o SET attempts = o.attempts + 1 WHERE o.operation_id = p_operation;
+  INSERT INTO lockstep.attempt (lease_epoch, operation, session, holder, first, last)
+  VALUES (granted.epoch, p_operation, p_session, p_who, p_first, p_last);
+  PERFORM lockstep.emit('run_granted', p_first, p_operation,
+    jsonb_build_object('last', p_last, 'to', p_who, 'lease_epoch', granted.epoch));
+  RETURN QUERY SELECT granted.epoch, granted.lease_id, granted.expires_at;
+END $$;
+
+-- Why p_version is not the one to run next; NULL when it is. Non-contracts run in order among
+-- themselves; a contract's turn comes when every earlier non-contract has run; nobody overtakes what
+-- it waits for.
+CREATE OR REPLACE FUNCTION lockstep.next_violation(p_version integer)
+RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE earlier integer; a integer; w integer[];
+BEGIN
+  IF EXISTS (SELECT FROM lockstep.history h WHERE h.version = p_version) THEN
+    RETURN 'it is applied already';
+  END IF;
+  SELECT c.applied INTO a FROM lockstep.chain c;
+  SELECT m.version INTO earlier FROM lockstep.migration m
+   WHERE m.version > a AND m.version < p_version AND m.phase <> 'contract'
+     AND NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
+   ORDER BY m.version LIMIT 1;
+  IF FOUND THEN RETURN format('version %s has not run', earlier); END IF;
+  SELECT m.waits_for INTO w FROM lockstep.migration m WHERE m.version = p_version;
+  IF NOT FOUND THEN RETURN 'it is not published'; END IF;
+  IF cardinality(w) > 0 THEN
+    SELECT x INTO earlier FROM unnest(w) x WHERE NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = x) LIMIT 1;
+    IF FOUND THEN RETURN format('it waits for contract %s', earlier); END IF;
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Extends a held lease in its row; leaders do this rarely, their memory is what counts.
+CREATE OR REPLACE FUNCTION lockstep.renew_run(p_epoch bigint, p_holder uuid, p_lease_epoch bigint,
+  p_lease uuid, p_ttl interval)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  UPDATE lockstep.lease x SET expires_at = clock_timestamp() + p_ttl
+   WHERE x.epoch = p_lease_epoch AND x.lease_id = p_lease AND x.state = 'held';
+  RETURN FOUND;
+END $$;
+
+-- Takes a run back. Waits for the holder's open transaction (the caller's lock_timeout applies), so
+-- that afterwards nothing of the old token can commit. False when the run ended meanwhile.
+CREATE OR REPLACE FUNCTION lockstep.revoke_run(p_epoch bigint, p_holder uuid, p_lease_epoch bigint,
+  p_lease uuid, p_reason text)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE l record;
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  LOCK TABLE lockstep.run_lock IN EXCLUSIVE MODE;
+  SELECT x.operation, x.first, x.last INTO l FROM lockstep.lease x;
+  UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = NULL, state = 'idle', session = NULL, expires_at = NULL
+   WHERE x.epoch = p_lease_epoch AND x.lease_id = p_lease AND x.state = 'held';
+  IF NOT FOUND THEN RETURN false; END IF;
+  -- Left standing, inflight would block every later grant for ever.
+  UPDATE lockstep.chain c SET inflight = NULL;
+  UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = 'revoked', error = jsonb_build_object('message', p_reason)
+   WHERE a.lease_epoch = p_lease_epoch AND a.ended_at IS NULL;
+  PERFORM lockstep.emit('run_revoked', l.first, l.operation,
+    jsonb_build_object('last', l.last, 'reason', p_reason, 'lease_epoch', p_lease_epoch));
+  RETURN true;
+END $$;
+
+-- Gives a run back that its holder ended early (it failed, or nothing was started): the holder has
+-- rolled back and said so, hence nobody is waited for beyond a straggling transaction. Also records the
+-- outcome of a run that close has ended. Idempotent by token.
+CREATE OR REPLACE FUNCTION lockstep.complete_run(p_epoch bigint, p_holder uuid, p_lease_epoch bigint,
+  p_lease uuid, p_outcome text, p_committed integer, p_error jsonb)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE gave_back boolean := false;
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  -- A late report of an old token must not queue behind the transaction of the present holder.
+  PERFORM 1 FROM lockstep.lease x WHERE x.epoch = p_lease_epoch AND x.lease_id = p_lease AND x.state = 'held';
+  IF FOUND THEN
+    LOCK TABLE lockstep.run_lock IN EXCLUSIVE MODE;
+    UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = NULL, state = 'idle', session = NULL, expires_at = NULL
+     WHERE x.epoch = p_lease_epoch AND x.lease_id = p_lease AND x.state = 'held';
+    gave_back := FOUND;
+    IF gave_back THEN UPDATE lockstep.chain c SET inflight = NULL; END IF;
+  END IF;
+  UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = p_outcome, committed = nullif(p_committed, 0), error = p_error
+   WHERE a.lease_epoch = p_lease_epoch AND a.ended_at IS NULL;
+  IF FOUND AND p_error IS NOT NULL THEN
+    PERFORM lockstep.emit('run_failed', (p_error ->> 'version')::integer,
+      (SELECT a.operation FROM lockstep.attempt a WHERE a.lease_epoch = p_lease_epoch), p_error);
+  END IF;
+  RETURN gave_back;
+END $$;
+
+-- A COMMIT, COMMIT AND CHAIN or PREPARE TRANSACTION between open and close must not publish anything:
+-- deferred to the end of the transaction, this finds the row that only close removes.
+CREATE OR REPLACE FUNCTION lockstep.must_close() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM lockstep.opened o WHERE o.xid = NEW.xid) THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS002',
+      MESSAGE = format('a statement of version %s tried to end the migration''s transaction', NEW.version),
+      HINT = 'remove COMMIT and its kin from the migration: lockstep commits it together with its history row';
+  END IF;
+  RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS must_close ON lockstep.opened;
+CREATE CONSTRAINT TRIGGER must_close AFTER INSERT ON lockstep.opened DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION lockstep.must_close();
+ALTER TABLE lockstep.opened ENABLE ALWAYS TRIGGER must_close;  -- Also under session_replication_role = replica.
+
+-- Begins a migration's transaction. Raises and never returns false: a caught failure would keep a lock
+-- on a row that no longer matches; a raise aborts the transaction.
+CREATE OR REPLACE FUNCTION lockstep.open(p_epoch bigint, p_lease uuid, p_version integer)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE l record; m record; why text;
+BEGIN
+  PERFORM lockstep.require_read_committed();
+  LOCK TABLE lockstep.run_lock IN ROW SHARE MODE;
+  SELECT x.first, x.last INTO l FROM lockstep.lease x
+   WHERE x.epoch = p_epoch AND x.lease_id = p_lease AND x.state = 'held' FOR KEY SHARE;
+  IF NOT FOUND OR p_version < l.first OR p_version > l.last THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS001', MESSAGE = format('the lease for version %s was taken over', p_version);
+  END IF;
+  -- One backend a run: a second one of the same token (an orphan and its successor, a double start)
+  -- waits on this key and then finds the version applied.
+  INSERT INTO lockstep.opened (version, epoch, lease_id, xid, opened_at)
+  VALUES (p_version, p_epoch, p_lease, pg_current_xact_id(), clock_timestamp());
+  why := lockstep.next_violation(p_version);
+  IF why IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('version %s is not next: %s', p_version, why);
+  END IF;
+  SELECT x.phase INTO m FROM lockstep.migration x WHERE x.version = p_version;
+  IF m.phase = 'contract' AND (lockstep.concerned_sessions(p_version) > 0 OR NOT EXISTS (
+      SELECT FROM lockstep.chain c WHERE c.barrier = p_version OR c.inflight = p_version)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS005', MESSAGE = format('contract %s still concerns live sessions', p_version);
+  END IF;
+END $$;
+
+-- Ends a migration's transaction: history, applied version, event and lease in the same commit as the
+-- effect. Called once, after open, in the same transaction.
+CREATE OR REPLACE FUNCTION lockstep.close(p_epoch bigint, p_lease uuid, p_version integer, p_digest bytea)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE o record; l record; m record; who text;
+BEGIN
+  DELETE FROM lockstep.opened x WHERE x.xid = pg_current_xact_id_if_assigned() AND x.epoch = p_epoch
+     AND x.lease_id = p_lease AND x.version = p_version RETURNING * INTO o;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS002', MESSAGE = 'close without open in this transaction';
+  END IF;
+  IF current_setting('session_replication_role') <> 'origin' THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS006', MESSAGE = 'session_replication_role was changed: triggers and foreign keys were switched off';
+  END IF;
+  SELECT x.* INTO l FROM lockstep.lease x WHERE x.epoch = p_epoch AND x.lease_id = p_lease AND x.state = 'held' FOR KEY SHARE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS001', MESSAGE = format('the lease for version %s was taken over', p_version);
+  END IF;
+  IF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN
+    PERFORM set_config('synchronous_commit', 'on', true);  -- Raised, never lowered.
+  END IF;
+  SELECT x.phase, x.title, x.digest INTO m FROM lockstep.migration x WHERE x.version = p_version;
+  IF m.digest IS DISTINCT FROM p_digest THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS007', MESSAGE = format('version %s is published with another digest than the one that ran', p_version);
+  END IF;
+  SELECT a.holder INTO who FROM lockstep.attempt a WHERE a.lease_epoch = p_epoch;
+  INSERT INTO lockstep.history (version, digest, lease_epoch, lease_id, xid, applied_at, duration, session, applied_by, backend_pid, how)
+  VALUES (p_version, m.digest, p_epoch, p_lease, o.xid, clock_timestamp(), clock_timestamp() - o.opened_at,
+    l.session, coalesce(who, ''), pg_backend_pid(), 'run');
+  -- Only its own barrier; clearing any barrier at the end of a run once dropped a foreign one.
+  UPDATE lockstep.chain c SET applied = greatest(c.applied, p_version), barrier = nullif(c.barrier, p_version),
+    inflight = CASE WHEN p_version = l.last THEN NULL ELSE c.inflight END
+   WHERE c.inflight = l.last AND (m.phase = 'contract' OR c.applied < p_version);
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('version %s is not next', p_version);
+  END IF;
+  IF p_version = l.last THEN
+    -- Not a key column: the holder's own end never waits. The token stays consumed.
+    UPDATE lockstep.lease x SET state = 'idle', expires_at = NULL, session = NULL WHERE x.epoch = p_epoch;
+    UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = 'succeeded', committed = p_version
+     WHERE a.lease_epoch = p_epoch;
+  END IF;
+  PERFORM lockstep.emit('applied', p_version, l.operation, jsonb_build_object('title', m.title, 'by', coalesce(who, ''), 'lease_epoch', p_epoch));
+END $$;
+
+-- What became of a transaction whose COMMIT was not acknowledged.
+CREATE OR REPLACE FUNCTION lockstep.outcome(p_epoch bigint, p_lease uuid, p_version integer, p_xid xid8)
+RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM 1 FROM lockstep.history h WHERE h.version = p_version AND h.lease_epoch = p_epoch AND h.lease_id = p_lease;
+  IF FOUND THEN RETURN 'committed'; END IF;
+  IF pg_xact_status(p_xid) = 'in progress' THEN RETURN 'in_progress'; END IF;
+  RETURN 'not_applied';
+END $$;

@@ -1,0 +1,66 @@
+-- Operations: what release tooling asked for. One that changes the schema runs at a time.
+
+-- Starts an operation, or returns the one that the same request started before. LS014 when the request
+-- id was used for another request, LS013 (its id as detail) while another operation runs.
+CREATE OR REPLACE FUNCTION lockstep.operation_start(p_epoch bigint, p_holder uuid, p_operation text,
+  p_request text, p_request_digest bytea, p_kind text, p_target integer, p_contracts boolean, p_actor text, p_reason text)
+RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE o record; a integer;
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  SELECT x.operation_id, x.request_digest INTO o FROM lockstep.operation x WHERE x.request_id = p_request;
+  IF FOUND THEN
+    IF o.request_digest <> p_request_digest THEN
+      RAISE EXCEPTION USING ERRCODE = 'LS014', MESSAGE = format('request id %s was used for another request', p_request);
+    END IF;
+    RETURN o.operation_id;
+  END IF;
+  SELECT x.operation_id INTO o FROM lockstep.operation x WHERE x.state IN ('running', 'cancelling');
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS013', MESSAGE = format('operation %s is running', o.operation_id), DETAIL = o.operation_id;
+  END IF;
+  SELECT c.applied INTO a FROM lockstep.chain c;
+  INSERT INTO lockstep.operation (operation_id, request_id, request_digest, kind, state, target, contracts, start_version, actor, reason)
+  VALUES (p_operation, p_request, p_request_digest, p_kind, 'running', p_target, p_contracts, a, p_actor, p_reason);
+  PERFORM lockstep.emit('operation_started', NULL, p_operation, jsonb_build_object('target', p_target, 'by', p_actor, 'reason', p_reason));
+  RETURN p_operation;
+END $$;
+
+-- Ends an operation; a no-op on one that has ended.
+CREATE OR REPLACE FUNCTION lockstep.operation_end(p_epoch bigint, p_holder uuid, p_operation text, p_state text, p_error jsonb)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  UPDATE lockstep.operation o SET state = p_state, ended_at = clock_timestamp(), error = p_error
+   WHERE o.operation_id = p_operation AND o.state IN ('running', 'cancelling');
+  IF NOT FOUND THEN RETURN false; END IF;
+  PERFORM lockstep.emit('operation_' || p_state, NULL, p_operation, p_error);
+  RETURN true;
+END $$;
+
+-- Remembers what the last attempt met and when to try again.
+CREATE OR REPLACE FUNCTION lockstep.operation_defer(p_epoch bigint, p_holder uuid, p_operation text, p_delay interval, p_error jsonb)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  UPDATE lockstep.operation o SET not_before = clock_timestamp() + p_delay, error = p_error
+   WHERE o.operation_id = p_operation AND o.state = 'running';
+  RETURN FOUND;
+END $$;
+
+-- Asks an operation to stop; idempotent. LS015 when there is no such operation.
+CREATE OR REPLACE FUNCTION lockstep.operation_cancel(p_epoch bigint, p_holder uuid, p_operation text, p_actor text, p_reason text)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  UPDATE lockstep.operation o SET state = 'cancelling' WHERE o.operation_id = p_operation AND o.state = 'running';
+  IF FOUND THEN
+    PERFORM lockstep.emit('operation_cancelling', NULL, p_operation, jsonb_build_object('by', p_actor, 'reason', p_reason));
+    RETURN true;
+  END IF;
+  PERFORM 1 FROM lockstep.operation o WHERE o.operation_id = p_operation;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS015', MESSAGE = format('there is no operation %s', p_operation);
+  END IF;
+  RETURN false;
+END $$;

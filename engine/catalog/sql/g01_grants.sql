@@ -1,0 +1,15 @@
+-- Rights, applied after the functions. EXECUTE is PUBLIC's by default, so it is taken away first, in
+-- the transaction that created the functions. The three groups exist only where roles could be created.
+REVOKE ALL ON SCHEMA lockstep FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA lockstep FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA lockstep FROM PUBLIC;
+DO $$
+BEGIN
+  IF (SELECT NOT single_role FROM lockstep.setting) THEN
+    GRANT USAGE ON SCHEMA lockstep TO lockstep_agents, lockstep_services, lockstep_coordinators;
+    GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.outcome TO lockstep_agents;
+    GRANT EXECUTE ON FUNCTION lockstep.admit, lockstep.gate TO lockstep_services;
+    GRANT SELECT ON ALL TABLES IN SCHEMA lockstep TO lockstep_coordinators;
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA lockstep TO lockstep_coordinators;
+  END IF;
+END $$;
