@@ -18,6 +18,11 @@ absl::string_view PhaseName(Phase phase);  // "neutral", "data", "expand", "cont
 // Returns false for anything but the four names.
 bool ParsePhase(absl::string_view name, Phase* phase);
 
+// Statements with more tokens than this are not parsed: libpg_query recurses over the tree, and a
+// tree of some 40,000 levels (`1+1+1+...`) overflows an 8 MiB stack. An INSERT, UPDATE, DELETE or
+// MERGE of that size is still known by its first word; anything else of that size is opaque.
+inline constexpr int kMaxTokensToParse = 20'000;
+
 struct StatementClass {
   Phase phase = Phase::kContract;
   // True when the statement could not be analysed: unreadable by the parser, or dynamic (DO, CALL,
@@ -27,11 +32,18 @@ struct StatementClass {
   bool transaction_control = false;
   // True when PostgreSQL refuses it in a transaction block (CONCURRENTLY, VACUUM, ...).
   bool non_transactional = false;
-  std::string summary;  // E.g. "CREATE TABLE users"; for plans; at most 80 characters.
+  std::string summary;  // E.g. "CREATE TABLE users"; for plans; at most 80 bytes, no literals.
 };
 
-// Classifies one statement. Safe to call from any thread.
+// Classifies one statement by itself. Safe to call from any thread.
 StatementClass ClassifyStatement(absl::string_view statement);
+
+// Classifies the statements of one file in order. Unlike ClassifyStatement it knows which tables
+// the file itself created: nothing that runs can depend on those, so a unique index, a constraint
+// or a trigger on one of them is an expand. A table counts as created by the file also when the
+// statement says IF NOT EXISTS, and as long as its name cannot have come to mean another one (no
+// SET, no DROP or RENAME, nothing opaque since). Safe to call from any thread.
+std::vector<StatementClass> ClassifyStatements(const std::vector<absl::string_view>& statements);
 
 }  // namespace lockstep::sql
 

@@ -1,7 +1,7 @@
 // Cuts a file into statements where PostgreSQL itself would: libpg_query's parser first; its
 // scanner when the parser refuses the text (newer syntax than its grammar); our own lexer when the
-// scanner refuses it too. Knows BEGIN ATOMIC bodies, dollar quotes and DO blocks, and a last
-// statement without a semicolon.
+// scanner refuses it too. Knows BEGIN ATOMIC bodies (also where only the scanner reads, which cuts
+// inside of them), dollar quotes and DO blocks, and a last statement without a semicolon.
 //
 // Safe to call from any thread.
 #ifndef LOCKSTEP_ENGINE_SQL_SPLIT_H_
@@ -19,14 +19,14 @@ enum class SplitMethod { kParser, kScanner, kLexer };
 
 struct Statement {
   size_t offset;  // First byte of the first token (leading blanks and comments are left out).
-  size_t size;    // In bytes, without the semicolon; never 0.
+  size_t size;    // In bytes, to the end of the last token, without the semicolon; never 0.
   int line;       // 1-based line of the first token.
   int column;     // 1-based column of it, in characters.
 };
 
 struct SplitResult {
-  std::vector<Statement> statements;  // Empty for an empty or comment-only text.
-  SplitMethod method;
+  std::vector<Statement> statements;  // In order; empty for an empty or comment-only text.
+  SplitMethod method = SplitMethod::kParser;
   // Why the parser refused, and where (byte offset); empty when it did not. A refusal is no error:
   // the server is the judge.
   std::string parse_error;
