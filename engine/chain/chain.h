@@ -14,21 +14,40 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "engine/chain/migration.h"
 
 namespace lockstep::chain {
 
-// A named data job kept apart from schema changes; its engine reads the sections.
+// A named data job kept apart from schema changes. Its directives stand at the top of the file, its
+// statements in sections that begin with a line `-- lockstep:section prepare`, `batch` or `verify`;
+// the engine that runs it reads the sections.
 struct Backfill {
   std::string name;  // "journey_backfill_v1" of backfills/journey_backfill_v1.sql
   std::string file;
-  std::string sql;     // Normalised.
-  std::string digest;  // 32 raw bytes.
-  Version after = 0;   // Runs once this version is applied.
+  std::string sql;                         // Normalised.
+  std::string digest;                      // 32 raw bytes; see BackfillDigestOf.
+  Version after = 0;                       // Runs once this version is applied.
+  std::string table;                       // As written: "users", "app.users".
+  std::string key;                         // The column whose ranges make the batches.
+  std::optional<int> batch;                // Rows in the first batch.
+  std::optional<absl::Duration> throttle;  // Pause between two batches.
 };
 
+inline constexpr int kMaxBatchRows = 50'000;
+
+// Reads a backfill. The file name is NAME.sql with a snake_case name; after, table and key are
+// required, batch (1 to kMaxBatchRows) and throttle (1ms to 24h) are not. Exactly one section
+// `batch` with a statement is required, prepare and verify may be there once each.
+//
+// INVALID_ARGUMENT with the reasons of ReadMigration; BAD_DIRECTIVE also for a missing directive or
+// section, and for a statement before the first section.
 absl::StatusOr<Backfill> ReadBackfill(absl::string_view file, absl::string_view bytes);
+
+// As DigestOf, with each section line in its place among the tokens ("section", 0x1f, name, 0x1e),
+// so that moving a statement into another section is noticed. Stored; do not change.
+std::string BackfillDigestOf(absl::string_view sql);
 
 // What one line of chain.sum says.
 struct ChainEntry {
@@ -65,8 +84,9 @@ std::string NextChainHash(absl::string_view previous, Version version, absl::str
 // end. Round-trips through ParseChainSum.
 std::string FormatChainSum(const ChainSum& sum);
 
-// INVALID_ARGUMENT (BAD_CHAIN_SUM) with file and line for a wrong header, a bad line, a gap, or a
-// chain hash that does not follow from its line (so an edited line is noticed).
+// INVALID_ARGUMENT (BAD_CHAIN_SUM) with file and line for a wrong header, a bad line, a gap, a
+// chain hash that does not follow from its line (so an edited line is noticed), or backfills out of
+// order. CRLF line ends and a missing last line feed are forgiven.
 absl::StatusOr<ChainSum> ParseChainSum(absl::string_view file, absl::string_view text);
 
 struct Chain {
@@ -77,8 +97,8 @@ struct Chain {
   ChainSum sum() const;
 };
 
-// Orders and checks migrations. INVALID_ARGUMENT: CHAIN_DUPLICATE (both files named, `001` and `1`
-// collide), CHAIN_GAP (names the missing version and the file after the gap).
+// Orders and checks migrations. INVALID_ARGUMENT: CHAIN_DUPLICATE (both files named; for two
+// backfills of one name, too), CHAIN_GAP (names the missing version and the file after the gap).
 absl::StatusOr<Chain> MakeChain(std::vector<Migration> migrations, std::vector<Backfill> backfills);
 
 // Where two chains part. Absent when one is a prefix of the other.

@@ -13,10 +13,15 @@ namespace lockstep::chain {
 inline constexpr char kChainSumFile[] = "chain.sum";
 inline constexpr int kMaxMigrationFiles = 20'000;
 
-// Reads `directory`/NNN_title.sql and `directory`/backfills/*.sql. Other files and folders are left
-// alone, but a `.sql` file at the top whose name is not NNN_title.sql is an error (a migration
-// nobody runs is a trap). Fails with what ReadMigration and MakeChain return; NOT_FOUND when there
-// is no such directory. All failures name the file.
+// Reads `directory`/NNN_title.sql and `directory`/backfills/*.sql, in the order of their names.
+// Other files and folders, and names that begin with a dot, are left alone, but a `.sql` file at
+// the top whose name is not NNN_title.sql is an error (a migration nobody runs is a trap).
+//
+// Fails with what ReadMigration, ReadBackfill and MakeChain return. `001_a.sql` and `1_b.sql` are a
+// CHAIN_DUPLICATE naming both, before the short name of the second is refused. BAD_DIRECTIVE also
+// when needs-backfill names none of the backfills, or one that runs only after a later version.
+// NOT_FOUND when there is no such directory; RESOURCE_EXHAUSTED for more than kMaxMigrationFiles.
+// All failures name the file.
 absl::StatusOr<Chain> LoadDirectory(const std::string& directory);
 
 // Reads and parses a chain.sum file.

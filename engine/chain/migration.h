@@ -51,22 +51,27 @@ struct Migration {
   std::vector<sql::Statement> statements;
   std::vector<sql::StatementClass> classes;  // One for each statement.
   sql::Phase phase = sql::Phase::kNeutral;   // Derived, then strengthened by the directive.
+  // False by the directive `transaction none`, and when a statement must not run in a transaction.
   bool transactional = true;
 };
 
-// Reads a migration from its file name (base name or path) and bytes.
-// INVALID_ARGUMENT with metadata file, line, column and a reason: BAD_FILE_NAME, NOT_UTF8,
-// FILE_TOO_LARGE, UNKNOWN_DIRECTIVE, BAD_DIRECTIVE, PHASE_WEAKENED (a directive may only strengthen
-// what was derived; for opaque SQL the declared phase is taken), TRANSACTION_CONTROL (COMMIT and
-// its kin: the fence owns the transaction).
+// Reads a migration from its file name (base name or path) and bytes. Directives stand in comment
+// lines at the top of the file, before the first statement. A file without a statement is legal.
+//
+// INVALID_ARGUMENT with the file in the metadata (and line and column, except for the first two)
+// and a reason: BAD_FILE_NAME, FILE_TOO_LARGE, NOT_UTF8 (also for a NUL byte), UNKNOWN_DIRECTIVE,
+// BAD_DIRECTIVE (a value it cannot have, given twice, or below the first statement), PHASE_WEAKENED
+// (a directive may only strengthen what was derived; for opaque SQL the declared phase is taken),
+// TRANSACTION_CONTROL (COMMIT and its kin: the fence owns the transaction).
 absl::StatusOr<Migration> ReadMigration(absl::string_view file, absl::string_view bytes);
 
 // The digest of a migration's text: SHA-256 over its ls1 tokens without comments, each followed by
 // one 0x1f byte, then over each directive line (name, 0x1f, value, 0x1e). So blanks and comments
 // between tokens do not count, directives do. Returns 32 raw bytes. `sql` must be normalised.
+// Stored in chain.sum and in every database; do not change.
 std::string DigestOf(absl::string_view sql);
 
-// Removes a UTF-8 byte order mark and turns CRLF into LF.
+// Removes UTF-8 byte order marks at the start and carriage returns before a line feed. Idempotent.
 std::string NormalizeText(absl::string_view bytes);
 
 // Parses "001_initial_schema.sql": at least three digits (leading zeros do not count), underscore,

@@ -1,9 +1,12 @@
 // A service's own lockstep.yaml: what the build declares of itself.
 //
-//   service: simulation-engine     # required; [a-z0-9-], 1 to 63 characters
-//   needs: 16                      # optional; default: newest expand or data migration <=
-//   built_for adapted_to: 12                 # optional, default 0 uses: [users,
-//   journey_runs.status]   # optional on_session_loss: keep          # keep (default) or stop
+//   service: simulation-engine   # required; [a-z0-9-], 1 to 63 characters
+//   needs: 16                    # optional; default: newest expand or data migration <= built_for
+//   adapted_to: 12               # optional; default 0
+//   uses:                        # optional; tables and columns that the service touches
+//     - users
+//     - journey_runs.status
+//   on_session_loss: keep        # optional; keep (default) or stop
 #ifndef LOCKSTEP_ENGINE_CHAIN_SERVICE_FILE_H_
 #define LOCKSTEP_ENGINE_CHAIN_SERVICE_FILE_H_
 
@@ -29,8 +32,11 @@ struct ServiceFile {
   OnSessionLoss on_session_loss = OnSessionLoss::kKeep;
 };
 
-// INVALID_ARGUMENT (BAD_SERVICE_FILE) with file, line and column for broken YAML, an unknown key, a
-// value of the wrong kind or out of range, a missing `service`.
+inline constexpr int kMaxServiceFileBytes = 64 << 10;
+
+// INVALID_ARGUMENT (BAD_SERVICE_FILE) with file, line and column for broken YAML, an unknown or
+// repeated key, a value of the wrong kind or out of range, a missing `service`. An empty list of
+// `uses` is a declaration, too: the service touches nothing.
 absl::StatusOr<ServiceFile> ParseServiceFile(absl::string_view file, absl::string_view text);
 // Also NOT_FOUND.
 absl::StatusOr<ServiceFile> LoadServiceFile(const std::string& path);
