@@ -1,0 +1,36 @@
+// The coordinator's end of one agent's stream. What is sent is a desired state in one slot a kind: a
+// newer one replaces an older one that was not written yet, so a slow agent costs four slots and never
+// a queue.
+#ifndef LOCKSTEP_COORDINATOR_FLEET_AGENT_LINK_H_
+#define LOCKSTEP_COORDINATOR_FLEET_AGENT_LINK_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+#include "coordinator/store/types.h"
+
+namespace lockstep::coordinator {
+
+struct LeaseOffer {
+  LeaseToken token;
+  Version first = 0;
+  Version last = 0;
+  absl::Time expires_at;
+};
+
+// Implementations are thread-safe and never block.
+class AgentLink {
+ public:
+  virtual ~AgentLink() = default;
+  virtual void SendGate(const Verdict& verdict) = 0;
+  virtual void SendOffer(const LeaseOffer& offer) = 0;
+  virtual void SendRevoked(const LeaseToken& token, const std::string& reason) = 0;
+  // Asks the agent to come back after `delay`, and ends the stream with `status`.
+  virtual void Close(const absl::Status& status) = 0;
+};
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_FLEET_AGENT_LINK_H_

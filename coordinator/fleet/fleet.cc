@@ -1,0 +1,311 @@
+#include "coordinator/fleet/fleet.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "engine/base/error_info.h"
+#include "engine/base/log.h"
+#include "engine/base/status_macros.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+absl::Status TooMany(absl::string_view what, size_t limit) {
+  return base::MakeError(absl::StatusCode::kResourceExhausted, "TOO_MANY_SESSIONS",
+                         absl::StrCat("the coordinator has ", limit, " ", what, " already"),
+                         {{"limit", absl::StrCat(limit)}}, "retry later");
+}
+
+bool SameText(const Verdict& a, const Verdict& b) {
+  return a.state == b.state && a.reason == b.reason && a.detail == b.detail;
+}
+
+}  // namespace
+
+Fleet::Fleet(FleetOptions options) : options_(std::move(options)) {}
+
+absl::Status Fleet::Register(std::shared_ptr<AgentLink> link, const Declaration& declaration,
+                             bool serving) {
+  {
+    base::MutexLock lock(mu_);
+    const auto found = entries_.find(declaration.session_id);
+    if (found == entries_.end() && entries_.size() >= options_.max_sessions) {
+      return TooMany("sessions", options_.max_sessions);
+    }
+    Entry& entry = entries_[declaration.session_id];
+    // A migrator connection that works again makes the agent fit again.
+    if (declaration.can_migrate && !entry.member.declaration.can_migrate) {
+      entry.member.unfit_for.clear();
+    }
+    entry.member.declaration = declaration;
+    entry.member.connected = true;
+    entry.member.serving = serving;
+    entry.member.suspect = false;
+    entry.member.last_seen = options_.clock->SinceBoot();
+    entry.link = std::move(link);
+    AskSoon(entry);
+  }
+  options_.on_change();
+  return absl::OkStatus();
+}
+
+void Fleet::AskSoon(Entry& entry) {
+  if (entry.asking) {
+    entry.ask_again = true;
+    return;
+  }
+  const std::string session_id = entry.member.declaration.session_id;
+  entry.asking = options_.workers->Submit([this, session_id] { Ask(session_id); });
+  // A full queue is no loss: the next Refresh asks again, and the driver refreshes at least each poll.
+  entry.ask_again = !entry.asking;
+}
+
+void Fleet::Ask(const std::string& session_id) {
+  Declaration declaration;
+  {
+    base::MutexLock lock(mu_);
+    const auto found = entries_.find(session_id);
+    if (found == entries_.end()) return;
+    found->second.ask_again = false;
+    declaration = found->second.member.declaration;
+  }
+  auto connection = options_.database->Take();
+  Answer(session_id,
+         connection.ok() ? Admit(**connection, declaration)
+                         : absl::StatusOr<Verdict>(connection.status()));
+}
+
+void Fleet::Answer(const std::string& session_id, const absl::StatusOr<Verdict>& verdict) {
+  std::shared_ptr<AgentLink> link;
+  {
+    base::MutexLock lock(mu_);
+    const auto found = entries_.find(session_id);
+    if (found == entries_.end()) return;
+    Entry& entry = found->second;
+    entry.asking = false;
+    link = entry.link;
+    if (verdict.ok()) {
+      const bool opened = verdict->state == GateState::kOpen && !entry.member.admitted;
+      entry.member.known = true;
+      entry.member.verdict = *verdict;
+      entry.member.admitted = entry.member.admitted || opened;
+      if (opened) {
+        base::LogInfo("gate opened", {{"service", entry.member.declaration.service},
+                                      {"instance", entry.member.declaration.instance},
+                                      {"applied", absl::StrCat(verdict->applied)}});
+      }
+      if (entry.ask_again && !entry.member.admitted) AskSoon(entry);
+    } else {
+      entry.ask_again = true;
+    }
+  }
+  if (verdict.ok()) {
+    if (link != nullptr) link->SendGate(*verdict);
+    options_.on_change();
+    return;
+  }
+  base::LogWarning("an instance could not be registered",
+                   {{"session", session_id}, {"error", std::string(verdict.status().message())}});
+  // The same instance and nonce under another session: the agent must start over.
+  if (link != nullptr && absl::IsAlreadyExists(verdict.status())) {
+    link->Close(base::MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                                "another session has this service, instance and nonce",
+                                {{"field", "nonce"}}));
+  }
+}
+
+void Fleet::Heartbeat(const std::string& session_id, bool serving) {
+  base::MutexLock lock(mu_);
+  const auto found = entries_.find(session_id);
+  if (found == entries_.end()) return;
+  found->second.member.last_seen = options_.clock->SinceBoot();
+  found->second.member.serving = serving;
+}
+
+void Fleet::Disconnect(const std::string& session_id, const AgentLink* link, bool goodbye) {
+  {
+    base::MutexLock lock(mu_);
+    const auto found = entries_.find(session_id);
+    if (found == entries_.end() || found->second.link.get() != link) return;
+    Member& member = found->second.member;
+    found->second.link.reset();
+    member.connected = false;
+    member.serving = false;
+    member.last_seen = options_.clock->SinceBoot();
+    // The driver's next Sweep moves the row; a goodbye makes it do so at once.
+    if (goodbye) member.last_seen -= options_.durations.session_ttl * 2;
+    if (goodbye) member.draining = true;
+  }
+  options_.on_change();
+}
+
+void Fleet::Drain(const std::string& session_id) {
+  {
+    base::MutexLock lock(mu_);
+    const auto found = entries_.find(session_id);
+    if (found == entries_.end()) return;
+    found->second.member.draining = true;
+    found->second.member.serving = false;
+  }
+  options_.on_change();
+}
+
+void Fleet::Refresh(const GateView& view) {
+  std::vector<std::pair<std::shared_ptr<AgentLink>, Verdict>> news;
+  {
+    base::MutexLock lock(mu_);
+    for (auto& [id, entry] : entries_) {
+      Member& member = entry.member;
+      if (!member.connected || member.admitted || entry.asking) continue;
+      if (member.known && !entry.ask_again && member.verdict.revision == view.chain.revision) {
+        const auto same = VerdictWhileBehind(member.verdict, view);
+        if (!same.has_value() || SameText(*same, member.verdict)) continue;
+      }
+      const auto verdict = member.known && !entry.ask_again
+                               ? VerdictWhileBehind(member.verdict, view)
+                               : std::nullopt;
+      if (!verdict.has_value()) {
+        AskSoon(entry);
+      } else if (!SameText(*verdict, member.verdict)) {
+        member.verdict = *verdict;
+        news.emplace_back(entry.link, *verdict);
+      } else {
+        member.verdict = *verdict;
+      }
+    }
+  }
+  for (const auto& [link, verdict] : news) {
+    if (link != nullptr) link->SendGate(verdict);
+  }
+}
+
+// "" when the entry stays as it is; "forget" for one that never was admitted.
+std::string Fleet::NextState(const Entry& entry) const {
+  const Member& member = entry.member;
+  if (member.connected) return "";
+  const absl::Duration silent = options_.clock->SinceBoot() - member.last_seen;
+  if (!member.admitted) return silent > options_.durations.waiting_grace ? "closed" : "";
+  if (member.draining && silent > options_.durations.session_ttl) return "closed";
+  if (silent <= options_.durations.session_ttl) return "";
+  // A stop instance has stopped itself by now. Of a keep instance silence proves nothing.
+  if (member.declaration.stop_on_session_loss) return "expired";
+  return member.suspect ? "" : "suspect";
+}
+
+void Fleet::Sweep() {
+  const auto leader = options_.leadership();
+  if (!leader.has_value()) return;
+  std::vector<std::pair<std::string, std::string>> moves;
+  {
+    base::MutexLock lock(mu_);
+    for (const auto& [id, entry] : entries_) {
+      const std::string next = NextState(entry);
+      if (!next.empty()) moves.emplace_back(id, next);
+    }
+  }
+  for (const auto& [id, state] : moves) {
+    auto connection = options_.database->Take();
+    if (!connection.ok()) return;
+    const auto moved = MoveSession(**connection, *leader, id, state);
+    if (!moved.ok()) {
+      base::LogWarning("a session could not be moved",
+                       {{"session", id}, {"error", std::string(moved.status().message())}});
+      return;
+    }
+    base::MutexLock lock(mu_);
+    const auto found = entries_.find(id);
+    if (found == entries_.end() || found->second.member.connected) continue;
+    base::LogInfo("session ended", {{"service", found->second.member.declaration.service},
+                                    {"instance", found->second.member.declaration.instance},
+                                    {"state", state}});
+    if (state == "suspect") {
+      found->second.member.suspect = true;
+    } else {
+      entries_.erase(found);
+    }
+  }
+  if (!moves.empty()) options_.on_change();
+}
+
+absl::Status Fleet::Reload() {
+  ASSIGN_OR_RETURN(auto connection, options_.database->Take());
+  ASSIGN_OR_RETURN(const auto rows, ReadSessions(*connection));
+  base::MutexLock lock(mu_);
+  for (const SessionRow& row : rows) {
+    const auto [it, inserted] = entries_.try_emplace(row.declaration.session_id);
+    if (!inserted) continue;  // Connected already: what it said is newer.
+    Member& member = it->second.member;
+    member.declaration = row.declaration;
+    member.declaration.can_migrate = false;
+    member.verdict = row.verdict;
+    member.known = true;
+    member.admitted = row.state == "live" || row.state == "draining" || row.state == "suspect";
+    member.draining = row.state == "draining";
+    member.suspect = row.state == "suspect";
+    // A full TTL to come back to the new leader.
+    member.last_seen = options_.clock->SinceBoot();
+  }
+  return absl::OkStatus();
+}
+
+void Fleet::DisconnectAll(const absl::Status& status) {
+  Entries entries;
+  {
+    base::MutexLock lock(mu_);
+    entries.swap(entries_);
+  }
+  for (auto& [id, entry] : entries) {
+    if (entry.link != nullptr) entry.link->Close(status);
+  }
+}
+
+bool Fleet::Offer(const std::string& session_id, const LeaseOffer& offer) {
+  std::shared_ptr<AgentLink> link;
+  {
+    base::MutexLock lock(mu_);
+    const auto found = entries_.find(session_id);
+    if (found != entries_.end()) link = found->second.link;
+  }
+  if (link == nullptr) return false;
+  link->SendOffer(offer);
+  return true;
+}
+
+void Fleet::SendRevoked(const std::string& session_id, const LeaseToken& token,
+                        const std::string& reason) {
+  std::shared_ptr<AgentLink> link;
+  {
+    base::MutexLock lock(mu_);
+    const auto found = entries_.find(session_id);
+    if (found != entries_.end()) link = found->second.link;
+  }
+  if (link != nullptr) link->SendRevoked(token, reason);
+}
+
+void Fleet::MarkUnfit(const std::string& session_id, const std::string& operation,
+                      const std::string& why) {
+  base::MutexLock lock(mu_);
+  const auto found = entries_.find(session_id);
+  if (found == entries_.end()) return;
+  found->second.member.unfit_for = operation;
+  found->second.member.unfit_why = why;
+}
+
+std::vector<Member> Fleet::Members() const {
+  base::MutexLock lock(mu_);
+  std::vector<Member> members;
+  members.reserve(entries_.size());
+  for (const auto& [id, entry] : entries_) members.push_back(entry.member);
+  return members;
+}
+
+std::optional<Member> Fleet::Find(const std::string& session_id) const {
+  base::MutexLock lock(mu_);
+  const auto found = entries_.find(session_id);
+  if (found == entries_.end()) return std::nullopt;
+  return found->second.member;
+}
+
+}  // namespace lockstep::coordinator

@@ -1,0 +1,158 @@
+#include "coordinator/lease/elector.h"
+
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+
+#include "engine/base/ids.h"
+#include "engine/base/log.h"
+
+namespace lockstep::coordinator {
+namespace {
+// A row unchanged for this many TTLs by our own clock may be taken even if the database's clock
+// stands still.
+constexpr double kStaleTtls = 1.5;
+}  // namespace
+
+Elector::Elector(ElectorOptions options) : options_(std::move(options)) {}
+Elector::~Elector() { Stop(); }
+
+void Elector::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Elector::Stop() {
+  {
+    base::MutexLock lock(mu_);
+    stopping_ = true;
+  }
+  wake_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::optional<LeaderToken> Elector::leadership() const {
+  base::MutexLock lock(mu_);
+  if (!token_.has_value()) return std::nullopt;
+  if (options_.clock->SinceBoot() - acknowledged_ > options_.durations.leader_depose) {
+    return std::nullopt;
+  }
+  return token_;
+}
+
+std::string Elector::leader_address() const {
+  base::MutexLock lock(mu_);
+  return leader_address_;
+}
+
+void Elector::Run() {
+  for (;;) {
+    const absl::Duration pause = Step();
+    base::MutexLock lock(mu_);
+    if (!stopping_) wake_.WaitFor(lock, pause);
+    if (stopping_) break;
+  }
+  std::optional<LeaderToken> token;
+  {
+    base::MutexLock lock(mu_);
+    token = std::exchange(token_, std::nullopt);
+  }
+  if (token.has_value() && connection() != nullptr) {
+    const absl::Status resigned = ResignLeadership(*connection_, *token);
+    base::LogInfo("leadership resigned", {{"epoch", absl::StrCat(token->epoch)},
+                                          {"ok", resigned.ok() ? "true" : "false"}});
+  }
+}
+
+postgres::Connection* Elector::connection() {
+  if (connection_ != nullptr && !connection_->usable()) connection_.reset();
+  if (connection_ == nullptr) {
+    auto opened = postgres::Connection::Open(options_.connection);
+    if (!opened.ok()) {
+      base::LogWarning("the elector cannot reach the database",
+                       {{"error", std::string(opened.status().message())}});
+      return nullptr;
+    }
+    connection_ = *std::move(opened);
+  }
+  return connection_.get();
+}
+
+absl::Duration Elector::Step() {
+  std::optional<LeaderToken> token;
+  bool overdue = false;
+  {
+    base::MutexLock lock(mu_);
+    token = token_;
+    overdue = token_.has_value() && options_.clock->SinceBoot() - acknowledged_ >
+                                        options_.durations.leader_depose;
+  }
+  if (overdue) {
+    StepDown("no renewal was acknowledged in time");
+    token.reset();
+  }
+  postgres::Connection* const database = connection();
+  if (database == nullptr) return options_.durations.leader_retry;
+  return token.has_value() ? Renew(*database, *token) : Follow(*database);
+}
+
+absl::Duration Elector::Follow(postgres::Connection& database) {
+  const absl::Duration sent = options_.clock->SinceBoot();
+  const bool stale = seen_.token.epoch > 0 &&
+                     sent - seen_since_ > options_.durations.leader_ttl * kStaleTtls;
+  const std::string candidate = base::NewUuid();
+  // Epoch 0 never matches a row: without staleness only an expired lease is taken.
+  const auto row = AcquireLeadership(database, candidate, options_.address,
+                                     options_.durations.leader_ttl, stale ? seen_ : LeaderRow{});
+  if (!row.ok()) {
+    base::LogWarning("leader election failed", {{"error", std::string(row.status().message())}});
+    return options_.durations.leader_retry;
+  }
+  if (row->token.epoch != seen_.token.epoch || row->renewals != seen_.renewals) seen_since_ = sent;
+  seen_ = *row;
+  const bool won = row->token.holder == candidate;
+  {
+    base::MutexLock lock(mu_);
+    leader_address_ = row->expired ? "" : row->address;
+    if (won) {
+      token_ = row->token;
+      acknowledged_ = sent;
+    }
+  }
+  if (!won) return options_.durations.leader_retry;
+  base::LogInfo("leadership won", {{"epoch", absl::StrCat(row->token.epoch)}});
+  options_.on_elected(row->token);
+  return options_.durations.leader_renew;
+}
+
+absl::Duration Elector::Renew(postgres::Connection& database, const LeaderToken& token) {
+  const absl::Duration sent = options_.clock->SinceBoot();
+  const auto renewed = RenewLeadership(database, token, options_.durations.leader_ttl);
+  if (!renewed.ok()) {
+    base::LogWarning("leadership was not renewed",
+                     {{"error", std::string(renewed.status().message())}});
+    return options_.durations.leader_retry;
+  }
+  if (!*renewed) {
+    StepDown("another coordinator took over");
+    return absl::ZeroDuration();
+  }
+  {
+    base::MutexLock lock(mu_);
+    acknowledged_ = sent;
+  }
+  absl::BitGen random;
+  return options_.durations.leader_renew * absl::Uniform(random, 0.9, 1.1);
+}
+
+void Elector::StepDown(absl::string_view why) {
+  {
+    base::MutexLock lock(mu_);
+    token_.reset();
+    leader_address_.clear();
+  }
+  base::LogWarning("leadership lost", {{"why", std::string(why)}});
+  options_.on_deposed();
+}
+
+}  // namespace lockstep::coordinator

@@ -1,0 +1,87 @@
+// Leader election: one thread that acquires and renews the leader row.
+//
+// Not guaranteed: that only one process believes to lead at a time. What is guaranteed is that no
+// write of a deposed leader commits, because every write names its (epoch, holder) and the database
+// checks it under a lock (lockstep.leader_fence). leadership() is a hint that spares useless tries: it
+// turns empty leader_depose after the send time of the last acknowledged renewal, on a clock that also
+// runs while the machine is suspended.
+//
+//   Elector elector({...});
+//   elector.Start();
+//   if (auto token = elector.leadership()) ...
+//   elector.Stop();        // resigns, so that another takes over at once
+//
+// Thread-safe.
+#ifndef LOCKSTEP_COORDINATOR_LEASE_ELECTOR_H_
+#define LOCKSTEP_COORDINATOR_LEASE_ELECTOR_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+
+#include "coordinator/durations.h"
+#include "coordinator/store/database.h"
+#include "coordinator/store/leader_store.h"
+#include "engine/base/clock.h"
+#include "engine/base/mutex.h"
+
+namespace lockstep::coordinator {
+
+struct ElectorOptions {
+  postgres::ConnectionOptions connection;
+  std::string address;  // What followers send clients to.
+  Durations durations;
+  const base::Clock* clock = base::SystemClock();
+  // Called from the elector's thread when leadership is won (with the token) or lost.
+  std::function<void(const LeaderToken&)> on_elected = [](const LeaderToken&) {};
+  std::function<void()> on_deposed = [] {};
+};
+
+class Elector {
+ public:
+  explicit Elector(ElectorOptions options);
+  ~Elector();
+
+  void Start();
+  // Resigns when leading, and joins. Idempotent.
+  void Stop();
+
+  // The token while this process leads.
+  std::optional<LeaderToken> leadership() const;
+
+  // The address of whoever leads, as last seen; "" when nobody does.
+  std::string leader_address() const;
+
+ private:
+  void Run();
+  // One round; returns how long to wait before the next.
+  absl::Duration Step();
+  absl::Duration Follow(postgres::Connection& connection);
+  absl::Duration Renew(postgres::Connection& connection, const LeaderToken& token);
+  void StepDown(absl::string_view why);
+  postgres::Connection* connection();
+
+  const ElectorOptions options_;
+
+  // Of the elector's thread alone.
+  std::unique_ptr<postgres::Connection> connection_;
+  LeaderRow seen_;
+  absl::Duration seen_since_;
+
+  mutable base::Mutex mu_;
+  base::CondVar wake_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<LeaderToken> token_ ABSL_GUARDED_BY(mu_);
+  absl::Duration acknowledged_ ABSL_GUARDED_BY(mu_);  // Send time of the last acknowledged renewal.
+  std::string leader_address_ ABSL_GUARDED_BY(mu_);
+  std::thread thread_;
+};
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_LEASE_ELECTOR_H_

@@ -1,0 +1,202 @@
+#include "coordinator/store/chain_store.h"
+
+#include "absl/strings/str_cat.h"
+
+#include "coordinator/store/sql_values.h"
+#include "engine/base/error_info.h"
+#include "engine/base/status_macros.h"
+#include "engine/sql/tokens.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using postgres::BytesParam;
+using postgres::Connection;
+using postgres::IntArrayParam;
+using postgres::Param;
+using postgres::Row;
+using postgres::TextArrayParam;
+
+constexpr char kPending[] = R"sql(
+SELECT m.version, m.title, m.phase, m.transactional,
+       ARRAY(SELECT w FROM unnest(m.waits_for) w
+              WHERE NOT EXISTS (SELECT FROM lockstep.history d WHERE d.version = w)),
+       ARRAY(SELECT b FROM unnest(m.needs_backfill) b
+              WHERE NOT EXISTS (SELECT FROM lockstep.backfill f WHERE f.name = b AND f.state = 'done'))
+  FROM lockstep.migration m
+ WHERE NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
+   AND (m.version > (SELECT applied FROM lockstep.chain) OR m.phase = 'contract')
+ ORDER BY m.version)sql";
+
+constexpr char kMigrations[] = R"sql(
+SELECT m.version, m.title, m.phase, m.transactional, m.digest, m.chain_hash, m.published_by,
+       extract(epoch FROM m.published_at), extract(epoch FROM h.applied_at),
+       extract(epoch FROM h.duration), h.applied_by, h.how, h.lease_epoch,
+       l.state = 'held' AND m.version BETWEEN l.first AND l.last AND h.version IS NULL,
+       h.version IS NULL AND NOT EXISTS (
+         SELECT FROM lockstep.migration e
+          WHERE e.version > c.applied AND e.version < m.version AND e.phase <> 'contract')
+  FROM lockstep.migration m
+  CROSS JOIN lockstep.chain c CROSS JOIN lockstep.lease l
+  LEFT JOIN lockstep.history h ON h.version = m.version
+ WHERE m.version > $1 AND (h.version IS NOT NULL OR NOT $3)
+ ORDER BY m.version LIMIT $2)sql";
+
+MigrationRow MigrationOf(const Row& row) {
+  MigrationRow m;
+  m.version = row.Int(0);
+  m.title = row.Text(1);
+  m.phase = PhaseOf(row, 2);
+  m.transactional = row.Bool(3);
+  m.digest = row.Bytes(4);
+  m.chain_hash = row.Bytes(5);
+  m.published_by = row.Text(6);
+  m.published_at = TimeOf(row, 7).value_or(absl::UnixEpoch());
+  m.applied = !row.IsNull(8);
+  m.applied_at = TimeOf(row, 8).value_or(absl::UnixEpoch());
+  m.duration = DurationOf(row, 9);
+  m.applied_by = row.Text(10);
+  m.how = row.Text(11);
+  m.lease_epoch = row.Long(12);
+  m.in_flight = row.Bool(13);
+  m.turn_has_come = row.Bool(14);
+  return m;
+}
+
+absl::Status Append(Connection& connection, const LeaderToken& leader,
+                    const std::string& parent_hash, const chain::Migration& m,
+                    const std::string& chain_hash, const std::string& actor) {
+  const std::vector<Version>& waits_for = m.directives.after_contract;
+  return connection
+      .Query(
+          "SELECT lockstep.publish_migration($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+          "$13, $14)",
+          {Param(leader.epoch), Param(leader.holder), BytesParam(parent_hash), Param(m.version),
+           Param(m.title), Param(std::string(sql::PhaseName(m.phase))), Param(m.transactional),
+           IntArrayParam(waits_for), TextArrayParam(m.directives.needs_backfill), BytesParam(m.sql),
+           BytesParam(m.digest), Param(absl::StrCat(sql::kLexerName, "-sha256")),
+           BytesParam(chain_hash), Param(actor)})
+      .status();
+}
+
+}  // namespace
+
+absl::StatusOr<ChainRow> ReadChain(Connection& connection) {
+  ASSIGN_OR_RETURN(const auto result,
+                   connection.Query("SELECT applied, head, chain_hash, inflight, barrier, "
+                                    "incarnation, revision, first_served_at IS NULL "
+                                    "FROM lockstep.chain"));
+  const Row& row = result.only();
+  return ChainRow{.applied = row.Int(0),
+                  .head = row.Int(1),
+                  .head_hash = row.Bytes(2),
+                  .inflight = row.Int(3),
+                  .barrier = row.Int(4),
+                  .incarnation = row.Long(5),
+                  .revision = row.Long(6),
+                  .never_served = row.Bool(7)};
+}
+
+absl::StatusOr<std::vector<chain::ChainEntry>> ReadEntries(Connection& connection, Version first,
+                                                           Version last) {
+  ASSIGN_OR_RETURN(const auto result,
+                   connection.Query("SELECT version, title, digest, chain_hash "
+                                    "FROM lockstep.migration WHERE version BETWEEN $1 AND $2 "
+                                    "ORDER BY version",
+                                    {Param(first), Param(last)}));
+  std::vector<chain::ChainEntry> entries;
+  for (const Row& row : result.rows) {
+    entries.push_back({row.Int(0), row.Text(1), row.Bytes(2), row.Bytes(3)});
+  }
+  return entries;
+}
+
+absl::StatusOr<std::vector<PendingMigration>> ReadPending(Connection& connection) {
+  ASSIGN_OR_RETURN(const auto result, connection.Query(kPending));
+  std::vector<PendingMigration> pending;
+  for (const Row& row : result.rows) {
+    pending.push_back({.version = row.Int(0),
+                       .title = row.Text(1),
+                       .phase = PhaseOf(row, 2),
+                       .transactional = row.Bool(3),
+                       .waits_for = row.IntArray(4),
+                       .needs_backfill = row.TextArray(5)});
+  }
+  return pending;
+}
+
+absl::StatusOr<std::vector<MigrationRow>> ReadMigrations(Connection& connection, Version after,
+                                                         int limit, bool applied_only) {
+  ASSIGN_OR_RETURN(const auto result, connection.Query(kMigrations, {Param(after), Param(limit),
+                                                                     Param(applied_only)}));
+  std::vector<MigrationRow> migrations;
+  for (const Row& row : result.rows) migrations.push_back(MigrationOf(row));
+  return migrations;
+}
+
+absl::StatusOr<std::vector<MigrationText>> ReadTexts(Connection& connection, Version first,
+                                                     Version last, int64_t max_bytes) {
+  // The running total is taken before each row's own size, so that one row always fits.
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query(
+          "SELECT version, title, digest, chain_hash, sql, phase = 'contract' FROM ("
+          "  SELECT m.*, sum(length(sql)) OVER (ORDER BY version) - length(sql) AS before"
+          "    FROM lockstep.migration m WHERE version BETWEEN $1 AND $2) x "
+          "WHERE before = 0 OR before + length(sql) <= $3 ORDER BY version",
+          {Param(first), Param(last), Param(max_bytes)}));
+  std::vector<MigrationText> texts;
+  for (const Row& row : result.rows) {
+    texts.push_back({.entry = {row.Int(0), row.Text(1), row.Bytes(2), row.Bytes(3)},
+                     .sql = row.Bytes(4),
+                     .contract = row.Bool(5)});
+  }
+  if (texts.empty()) {
+    return base::MakeError(absl::StatusCode::kNotFound, "MIGRATION_NOT_FOUND",
+                           absl::StrCat("version ", first, " is not published"),
+                           {{"version", absl::StrCat(first)}});
+  }
+  return texts;
+}
+
+absl::StatusOr<std::vector<BackfillRow>> ReadBackfills(Connection& connection) {
+  ASSIGN_OR_RETURN(const auto result, connection.Query("SELECT name, after, state "
+                                                       "FROM lockstep.backfill ORDER BY name"));
+  std::vector<BackfillRow> rows;
+  for (const Row& row : result.rows) rows.push_back({row.Text(0), row.Int(1), row.Text(2)});
+  return rows;
+}
+
+absl::StatusOr<Settings> ReadSettings(Connection& connection) {
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query("SELECT owner_role, search_path, single_role FROM lockstep.setting"));
+  const Row& row = result.only();
+  return Settings{row.Text(0), row.Text(1), row.Bool(2)};
+}
+
+absl::StatusOr<std::vector<std::string>> AppendMigrations(
+    Connection& connection, const LeaderToken& leader, const std::string& parent_hash,
+    const std::vector<chain::Migration>& migrations, const std::vector<chain::Backfill>& backfills,
+    const std::string& actor) {
+  std::vector<std::string> added;
+  RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
+    std::string parent = parent_hash;
+    for (const chain::Migration& m : migrations) {
+      const std::string hash = chain::NextChainHash(parent, m.version, m.title, m.digest);
+      RETURN_IF_ERROR(Append(connection, leader, parent, m, hash, actor));
+      parent = hash;
+    }
+    for (const chain::Backfill& b : backfills) {
+      ASSIGN_OR_RETURN(const auto result,
+                       connection.Query("SELECT lockstep.publish_backfill($1, $2, $3, $4, $5, $6)",
+                                        {Param(leader.epoch), Param(leader.holder), Param(b.name),
+                                         Param(b.after), BytesParam(b.sql), BytesParam(b.digest)}));
+      if (result.only().Bool(0)) added.push_back(b.name);
+    }
+    return absl::OkStatus();
+  }));
+  return added;
+}
+
+}  // namespace lockstep::coordinator

@@ -1,0 +1,176 @@
+#include "coordinator/store/operation_store.h"
+
+#include "absl/strings/str_cat.h"
+
+#include "coordinator/store/sql_values.h"
+#include "engine/base/digest.h"
+#include "engine/base/error_info.h"
+#include "engine/base/ids.h"
+#include "engine/base/status_macros.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using postgres::BytesParam;
+using postgres::Connection;
+using postgres::Param;
+using postgres::Row;
+
+constexpr char kColumns[] =
+    "SELECT operation_id, state, target, contracts, start_version, actor, reason, attempts, "
+    "greatest(extract(epoch FROM not_before - clock_timestamp()), 0), error, "
+    "extract(epoch FROM created_at), extract(epoch FROM ended_at) FROM lockstep.operation ";
+
+absl::string_view NameOf(OperationState state) {
+  switch (state) {
+    case OperationState::kRunning:
+      return "running";
+    case OperationState::kCancelling:
+      return "cancelling";
+    case OperationState::kSucceeded:
+      return "succeeded";
+    case OperationState::kFailed:
+      return "failed";
+    case OperationState::kCancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+OperationState StateOf(const std::string& name) {
+  for (OperationState state : {OperationState::kRunning, OperationState::kCancelling,
+                               OperationState::kSucceeded, OperationState::kFailed}) {
+    if (name == NameOf(state)) return state;
+  }
+  return OperationState::kCancelled;
+}
+
+OperationRow OperationOf(const Row& row) {
+  return {.operation_id = row.Text(0),
+          .state = StateOf(row.Text(1)),
+          .target = row.Int(2),
+          .contracts = row.Bool(3),
+          .start_version = row.Int(4),
+          .actor = row.Text(5),
+          .reason = row.Text(6),
+          .attempts = row.Int(7),
+          .delay = DurationOf(row, 8),
+          .error = ErrorOf(row, 9),
+          .created_at = TimeOf(row, 10).value_or(absl::UnixEpoch()),
+          .ended_at = TimeOf(row, 11)};
+}
+
+absl::StatusOr<std::optional<OperationRow>> ReadFirst(Connection& connection,
+                                                      absl::string_view where) {
+  ASSIGN_OR_RETURN(const auto result, connection.Query(absl::StrCat(kColumns, where)));
+  if (result.empty()) return std::optional<OperationRow>();
+  return std::optional<OperationRow>(OperationOf(result.rows[0]));
+}
+
+}  // namespace
+
+bool HasEnded(OperationState state) {
+  return state != OperationState::kRunning && state != OperationState::kCancelling;
+}
+
+absl::StatusOr<std::string> StartOperation(Connection& connection, const LeaderToken& leader,
+                                           const UpgradeRequest& request) {
+  const std::string digest =
+      base::Sha256Of(absl::StrCat("upgrade\x1f", request.target, "\x1f", request.contracts, "\x1f",
+                                  request.actor, "\x1f", request.reason));
+  const std::string id = absl::StrCat("op-", base::NewUuid());
+  std::string started;
+  const absl::Status status = connection.InTransaction([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(
+        const auto result,
+        connection.Query(
+            "SELECT lockstep.operation_start($1, $2, $3, $4, $5, 'upgrade', $6, $7, $8, $9)",
+            {Param(leader.epoch), Param(leader.holder), Param(id), Param(request.request_id),
+             BytesParam(digest), Param(request.target), Param(request.contracts),
+             Param(request.actor), Param(request.reason)}));
+    started = result.only().Text(0);
+    return absl::OkStatus();
+  });
+  if (base::ReasonOf(status) == "OPERATION_IN_PROGRESS") {
+    const std::string other = base::MetadataOf(status, "detail");
+    return base::MakeError(absl::StatusCode::kAborted, "OPERATION_IN_PROGRESS",
+                           absl::StrCat("operation ", other, " is running"), {{"operation", other}},
+                           absl::StrCat("lockstep wait --for operation=", other,
+                                        ", or lockstep operations cancel ", other));
+  }
+  RETURN_IF_ERROR(status);
+  return started;
+}
+
+absl::StatusOr<bool> EndOperation(Connection& connection, const LeaderToken& leader,
+                                  const std::string& operation_id, OperationState state,
+                                  const std::optional<RunError>& error) {
+  ASSIGN_OR_RETURN(const auto result,
+                   connection.Query("SELECT lockstep.operation_end($1, $2, $3, $4, $5)",
+                                    {Param(leader.epoch), Param(leader.holder), Param(operation_id),
+                                     Param(std::string(NameOf(state))), ErrorParam(error)}));
+  return result.only().Bool(0);
+}
+
+absl::Status DeferOperation(Connection& connection, const LeaderToken& leader,
+                            const std::string& operation_id, absl::Duration delay,
+                            const RunError& error) {
+  return connection
+      .Query("SELECT lockstep.operation_defer($1, $2, $3, $4, $5)",
+             {Param(leader.epoch), Param(leader.holder), Param(operation_id), IntervalParam(delay),
+              ErrorParam(error)})
+      .status();
+}
+
+absl::Status CancelOperation(Connection& connection, const LeaderToken& leader,
+                             const std::string& operation_id, const std::string& actor,
+                             const std::string& reason) {
+  return connection
+      .Query("SELECT lockstep.operation_cancel($1, $2, $3, $4, $5)",
+             {Param(leader.epoch), Param(leader.holder), Param(operation_id), Param(actor),
+              Param(reason)})
+      .status();
+}
+
+absl::StatusOr<OperationRow> ReadOperation(Connection& connection,
+                                           const std::string& operation_id) {
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query(absl::StrCat(kColumns, "WHERE operation_id = $1"), {Param(operation_id)}));
+  if (result.empty()) {
+    return base::MakeError(absl::StatusCode::kNotFound, "OPERATION_NOT_FOUND",
+                           absl::StrCat("there is no operation ", operation_id),
+                           {{"operation", operation_id}}, "lockstep operations list");
+  }
+  return OperationOf(result.only());
+}
+
+absl::StatusOr<std::optional<OperationRow>> ReadActiveOperation(Connection& connection) {
+  return ReadFirst(connection, "WHERE state IN ('running', 'cancelling')");
+}
+
+absl::StatusOr<std::optional<OperationRow>> ReadLastOperation(Connection& connection) {
+  return ReadFirst(connection,
+                   "WHERE ended_at IS NOT NULL ORDER BY created_at DESC, operation_id LIMIT 1");
+}
+
+absl::StatusOr<std::vector<OperationRow>> ReadOperations(Connection& connection,
+                                                         std::optional<absl::Time> before,
+                                                         int limit, bool active_only) {
+  const auto cut =
+      before.has_value()
+          ? Param(absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", *before, absl::UTCTimeZone()))
+          : postgres::NullParam();
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query(absl::StrCat(kColumns,
+                                    "WHERE ($1::timestamptz IS NULL OR created_at < $1) AND "
+                                    "(NOT $3 OR state IN ('running', 'cancelling')) "
+                                    "ORDER BY created_at DESC, operation_id LIMIT $2"),
+                       {cut, Param(limit), Param(active_only)}));
+  std::vector<OperationRow> operations;
+  for (const Row& row : result.rows) operations.push_back(OperationOf(row));
+  return operations;
+}
+
+}  // namespace lockstep::coordinator

@@ -1,0 +1,62 @@
+// Operations.
+#ifndef LOCKSTEP_COORDINATOR_STORE_OPERATION_STORE_H_
+#define LOCKSTEP_COORDINATOR_STORE_OPERATION_STORE_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "coordinator/store/types.h"
+#include "engine/postgres/connection.h"
+
+namespace lockstep::coordinator {
+
+struct UpgradeRequest {
+  std::string request_id;
+  Version target = 0;
+  bool contracts = false;
+  std::string actor;
+  std::string reason;
+};
+
+// Starts an upgrade and returns its id, or the id of the one the same request started before.
+// ALREADY_EXISTS (REQUEST_ID_REUSED); ABORTED (OPERATION_IN_PROGRESS) with the other one's id in
+// metadata `operation`; UNAVAILABLE (NOT_LEADER).
+absl::StatusOr<std::string> StartOperation(postgres::Connection& connection,
+                                           const LeaderToken& leader,
+                                           const UpgradeRequest& request);
+
+// Ends an operation. False when it had ended before.
+absl::StatusOr<bool> EndOperation(postgres::Connection& connection, const LeaderToken& leader,
+                                  const std::string& operation_id, OperationState state,
+                                  const std::optional<RunError>& error);
+
+// Lets an operation wait before its next run.
+absl::Status DeferOperation(postgres::Connection& connection, const LeaderToken& leader,
+                            const std::string& operation_id, absl::Duration delay,
+                            const RunError& error);
+
+// Asks an operation to stop. NOT_FOUND (OPERATION_NOT_FOUND).
+absl::Status CancelOperation(postgres::Connection& connection, const LeaderToken& leader,
+                             const std::string& operation_id, const std::string& actor,
+                             const std::string& reason);
+
+// NOT_FOUND (OPERATION_NOT_FOUND).
+absl::StatusOr<OperationRow> ReadOperation(postgres::Connection& connection,
+                                           const std::string& operation_id);
+// The one that has not ended; absent when there is none.
+absl::StatusOr<std::optional<OperationRow>> ReadActiveOperation(postgres::Connection& connection);
+// The newest that has ended; absent when there is none.
+absl::StatusOr<std::optional<OperationRow>> ReadLastOperation(postgres::Connection& connection);
+// A page, newest first, older than `before` (absent: from the newest).
+absl::StatusOr<std::vector<OperationRow>> ReadOperations(postgres::Connection& connection,
+                                                         std::optional<absl::Time> before,
+                                                         int limit, bool active_only);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_STORE_OPERATION_STORE_H_

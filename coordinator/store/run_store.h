@@ -1,0 +1,58 @@
+// Run leases. The SQL functions (engine/catalog/sql/f04_run.sql) hold the rules; these are their
+// callers. Blocks on one transaction each.
+#ifndef LOCKSTEP_COORDINATOR_STORE_RUN_STORE_H_
+#define LOCKSTEP_COORDINATOR_STORE_RUN_STORE_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "coordinator/store/types.h"
+#include "engine/postgres/connection.h"
+
+namespace lockstep::coordinator {
+
+absl::StatusOr<LeaseRow> ReadLease(postgres::Connection& connection);
+
+struct GrantRequest {
+  Version first = 0;
+  Version last = 0;
+  std::string session;
+  std::string holder;  // "service@instance"
+  std::string operation;
+  absl::Duration ttl;
+};
+
+// Grants a run under the lease epoch that was `seen`. ABORTED (BUSY) when a run is in flight or the
+// lease moved on; FAILED_PRECONDITION (NOT_NEXT, GATE_CLOSED); UNAVAILABLE (NOT_LEADER).
+absl::StatusOr<LeaseToken> GrantRun(postgres::Connection& connection, const LeaderToken& leader,
+                                    int64_t seen, const GrantRequest& request);
+
+// Extends the lease in its row. False when it is not held under `token` any more.
+absl::StatusOr<bool> RenewRun(postgres::Connection& connection, const LeaderToken& leader,
+                              const LeaseToken& token, absl::Duration ttl);
+
+// Takes a run back; when it returns true nothing of `token` can commit any more. False when the run
+// ended meanwhile. DEADLINE_EXCEEDED while the holder's transaction is open and `lock_timeout`
+// over.
+absl::StatusOr<bool> RevokeRun(postgres::Connection& connection, const LeaderToken& leader,
+                               const LeaseToken& token, const std::string& reason,
+                               absl::Duration lock_timeout);
+
+// Records how a run ended and gives the lease back when the holder still had it (returns true
+// then).
+absl::StatusOr<bool> CompleteRun(postgres::Connection& connection, const LeaderToken& leader,
+                                 const LeaseToken& token, const std::string& outcome,
+                                 Version committed, const std::optional<RunError>& error);
+
+// Terminates the backends that backend `waiter` waits for and that hold run_lock. The lock itself says
+// who they are, in the same statement that terminates them, so a reused pid is not hit. Returns how
+// many. `waiter` is the backend of a RevokeRun.
+absl::StatusOr<int> TerminateBlockersOf(postgres::Connection& connection, int waiter);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_STORE_RUN_STORE_H_

@@ -1,0 +1,112 @@
+#include "coordinator/store/session_store.h"
+
+#include "coordinator/store/sql_values.h"
+#include "engine/base/status_macros.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using postgres::BytesParam;
+using postgres::Connection;
+using postgres::NullParam;
+using postgres::Param;
+using postgres::Row;
+using postgres::Value;
+
+GateState StateOf(const std::string& verdict) {
+  if (verdict == "OPEN") return GateState::kOpen;
+  return verdict == "WAIT" ? GateState::kWait : GateState::kRefused;
+}
+
+Verdict VerdictOf(const Row& row) {
+  return {.state = StateOf(row.Text(0)),
+          .reason = row.Text(1),
+          .detail = row.Text(2),
+          .hint = row.Text(3),
+          .applied = row.Int(4),
+          .needs = row.Int(5),
+          .head = row.Int(6),
+          .revision = row.Long(7)};
+}
+
+Value NeedsParam(const Declaration& d) { return d.needs ? Param(*d.needs) : NullParam(); }
+Value UsesParam(const Declaration& d) {
+  return d.uses ? postgres::TextArrayParam(*d.uses) : NullParam();
+}
+
+}  // namespace
+
+absl::StatusOr<Verdict> Admit(Connection& connection, const Declaration& d) {
+  Verdict verdict;
+  RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(
+        const auto result,
+        connection.Query(
+            "SELECT verdict, reason, detail, hint, applied, needs, head, revision FROM "
+            "lockstep.admit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'coordinator', $13, "
+            "$14)",
+            {Param(d.session_id), Param(d.service), Param(d.instance), Param(d.nonce),
+             Param(d.build), Param(d.configured), Param(d.built_for), BytesParam(d.chain_hash),
+             NeedsParam(d), Param(d.adapted_to), UsesParam(d),
+             Param(d.stop_on_session_loss ? "stop" : "keep"), Param(d.can_migrate),
+             Param(d.migrate_error)}));
+    verdict = VerdictOf(result.only());
+    return absl::OkStatus();
+  }));
+  return verdict;
+}
+
+absl::StatusOr<Verdict> AskGate(Connection& connection, const Declaration& d) {
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query("SELECT verdict, reason, detail, hint, applied, needs, head, revision "
+                       "FROM lockstep.gate($1, $2, $3, $4, $5, $6)",
+                       {Param(d.configured), Param(d.built_for), BytesParam(d.chain_hash),
+                        NeedsParam(d), Param(d.adapted_to), UsesParam(d)}));
+  return VerdictOf(result.only());
+}
+
+absl::StatusOr<bool> MoveSession(Connection& connection, const LeaderToken& leader,
+                                 const std::string& session_id, const std::string& state) {
+  ASSIGN_OR_RETURN(const auto result,
+                   connection.Query("SELECT lockstep.session_move($1, $2, $3, $4)",
+                                    {Param(leader.epoch), Param(leader.holder), Param(session_id),
+                                     Param(state)}));
+  return result.only().Bool(0);
+}
+
+absl::StatusOr<std::vector<SessionRow>> ReadSessions(Connection& connection) {
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query(
+          "SELECT verdict, reason, detail, hint, 0, needs, 0, 0, session_id, service, instance, "
+          "nonce, build, built_for, adapted_to, uses, on_session_loss = 'stop', state, via, "
+          "can_migrate, migrate_error, extract(epoch FROM registered_at) "
+          "FROM lockstep.session WHERE state NOT IN ('closed', 'expired') "
+          "ORDER BY service, instance, registered_at"));
+  std::vector<SessionRow> sessions;
+  for (const Row& row : result.rows) {
+    SessionRow s;
+    s.verdict = VerdictOf(row);
+    s.declaration.session_id = row.Text(8);
+    s.declaration.service = row.Text(9);
+    s.declaration.instance = row.Text(10);
+    s.declaration.nonce = row.Long(11);
+    s.declaration.build = row.Text(12);
+    s.declaration.configured = true;
+    s.declaration.built_for = row.Int(13);
+    s.declaration.needs = s.verdict.needs;
+    s.declaration.adapted_to = row.Int(14);
+    if (!row.IsNull(15)) s.declaration.uses = row.TextArray(15);
+    s.declaration.stop_on_session_loss = row.Bool(16);
+    s.state = row.Text(17);
+    s.via = row.Text(18);
+    s.declaration.can_migrate = row.Bool(19);
+    s.declaration.migrate_error = row.Text(20);
+    s.registered_at = TimeOf(row, 21).value_or(absl::UnixEpoch());
+    sessions.push_back(std::move(s));
+  }
+  return sessions;
+}
+
+}  // namespace lockstep::coordinator

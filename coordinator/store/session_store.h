@@ -1,0 +1,32 @@
+// Durable sessions and the gate.
+#ifndef LOCKSTEP_COORDINATOR_STORE_SESSION_STORE_H_
+#define LOCKSTEP_COORDINATOR_STORE_SESSION_STORE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "coordinator/store/types.h"
+#include "engine/postgres/connection.h"
+
+namespace lockstep::coordinator {
+
+// Registers (or asks again for) an instance; one transaction, durable when it returns. OPEN means
+// that the session counts from now on.
+absl::StatusOr<Verdict> Admit(postgres::Connection& connection, const Declaration& declaration);
+
+// The verdict without registering.
+absl::StatusOr<Verdict> AskGate(postgres::Connection& connection, const Declaration& declaration);
+
+// Moves a session to "draining", "suspect", "closed" or "expired". False when it was there already.
+absl::StatusOr<bool> MoveSession(postgres::Connection& connection, const LeaderToken& leader,
+                                 const std::string& session_id, const std::string& state);
+
+// Sessions that have not ended, by service and instance.
+absl::StatusOr<std::vector<SessionRow>> ReadSessions(postgres::Connection& connection);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_STORE_SESSION_STORE_H_

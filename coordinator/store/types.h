@@ -1,0 +1,161 @@
+// The rows of schema lockstep as values.
+#ifndef LOCKSTEP_COORDINATOR_STORE_TYPES_H_
+#define LOCKSTEP_COORDINATOR_STORE_TYPES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "engine/chain/chain.h"
+
+namespace lockstep::coordinator {
+
+using chain::Version;
+
+// Proof of leadership; the first argument of every write.
+struct LeaderToken {
+  int64_t epoch = 0;
+  std::string holder;  // UUID.
+  bool operator==(const LeaderToken&) const = default;
+};
+
+// Proof of the right to apply a run. A secret.
+struct LeaseToken {
+  int64_t epoch = 0;
+  std::string lease_id;  // UUID; empty when unknown.
+  bool operator==(const LeaseToken&) const = default;
+};
+
+struct ChainRow {
+  Version applied = 0;
+  Version head = 0;
+  std::string head_hash;  // 32 raw bytes.
+  Version inflight = 0;   // 0 for none.
+  Version barrier = 0;    // 0 for none.
+  int64_t incarnation = 0;
+  int64_t revision = 0;
+  bool never_served = true;
+};
+
+struct LeaseRow {
+  LeaseToken token;
+  bool held = false;
+  std::string session;
+  std::string operation;
+  Version first = 0;
+  Version last = 0;
+};
+
+// A published migration without a history row.
+struct PendingMigration {
+  Version version = 0;
+  std::string title;
+  sql::Phase phase = sql::Phase::kContract;
+  bool transactional = true;
+  std::vector<Version> waits_for;           // Only those that have not run.
+  std::vector<std::string> needs_backfill;  // Only those that are not done.
+};
+
+// What went wrong in a run; every field but message may be empty.
+struct RunError {
+  Version version = 0;
+  int statement = 0;
+  int line = 0;
+  int column = 0;
+  std::string sqlstate;
+  std::string message;
+  std::string detail;
+  std::string hint;
+  bool retryable = false;
+  bool agent_unfit = false;
+};
+
+// Stored in the database under these names; do not change.
+enum class OperationState { kRunning, kCancelling, kSucceeded, kFailed, kCancelled };
+bool HasEnded(OperationState state);
+
+struct OperationRow {
+  std::string operation_id;
+  OperationState state = OperationState::kRunning;
+  Version target = 0;
+  bool contracts = false;
+  Version start_version = 0;
+  std::string actor;
+  std::string reason;
+  int attempts = 0;
+  absl::Duration delay = absl::ZeroDuration();  // Until the next run may be granted.
+  std::optional<RunError> error;
+  absl::Time created_at;
+  std::optional<absl::Time> ended_at;
+};
+
+// What a build declares, and where its instance runs.
+struct Declaration {
+  std::string session_id;
+  std::string service;
+  std::string instance;
+  int64_t nonce = 0;
+  std::string build;
+  bool configured = false;
+  Version built_for = 0;
+  std::string chain_hash;
+  std::optional<Version> needs;
+  Version adapted_to = 0;
+  std::optional<std::vector<std::string>> uses;
+  bool stop_on_session_loss = false;
+  bool can_migrate = false;
+  std::string migrate_error;
+};
+
+enum class GateState { kOpen, kWait, kRefused };
+
+struct Verdict {
+  GateState state = GateState::kWait;
+  std::string reason;
+  std::string detail;
+  std::string hint;
+  Version applied = 0;
+  Version needs = 0;
+  Version head = 0;
+  int64_t revision = 0;
+};
+
+struct SessionRow {
+  Declaration declaration;
+  std::string state;
+  std::string via;
+  Verdict verdict;
+  absl::Time registered_at;
+};
+
+struct MigrationRow {
+  Version version = 0;
+  std::string title;
+  sql::Phase phase = sql::Phase::kContract;
+  bool transactional = true;
+  std::string digest;
+  std::string chain_hash;
+  std::string published_by;
+  absl::Time published_at;
+  bool applied = false;
+  absl::Time applied_at;
+  absl::Duration duration;
+  std::string applied_by;
+  std::string how;
+  int64_t lease_epoch = 0;
+  bool in_flight = false;
+  bool turn_has_come = false;  // Not applied, and every earlier non-contract is.
+};
+
+struct BackfillRow {
+  std::string name;
+  Version after = 0;
+  std::string state;
+};
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_STORE_TYPES_H_
