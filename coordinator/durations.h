@@ -1,5 +1,5 @@
-// Every duration the coordinator's protocol depends on, with the relations between them, so that tests
-// run the same code at a fraction of the time.
+// Every duration the coordinator's protocol depends on, with the relations between them, so that
+// tests run the same code at a fraction of the time.
 #ifndef LOCKSTEP_COORDINATOR_DURATIONS_H_
 #define LOCKSTEP_COORDINATOR_DURATIONS_H_
 
@@ -9,8 +9,9 @@
 namespace lockstep::coordinator {
 
 struct Durations {
-  // Sessions. Agents send a heartbeat each `heartbeat`; a stop instance stops itself `stop_after` the
-  // send time of the last acknowledged one; a session without a stream ends after `session_ttl`.
+  // Sessions. Agents send a heartbeat each `heartbeat`; a stop instance stops itself `stop_after`
+  // the send time of the last acknowledged one; a session without a stream ends after
+  // `session_ttl`.
   absl::Duration heartbeat = absl::Seconds(5);
   absl::Duration stop_after = absl::Seconds(20);
   absl::Duration session_ttl = absl::Seconds(30);
@@ -19,16 +20,16 @@ struct Durations {
   // An instance that still waits at its gate and lost its stream is forgotten after this.
   absl::Duration waiting_grace = absl::Seconds(3);
 
-  // Leadership. Renewed each `leader_renew` (a tenth jitter); a leader that got no acknowledgement for
-  // `leader_depose` after sending takes itself for deposed.
+  // Leadership. Renewed each `leader_renew` (a tenth jitter); a leader that got no acknowledgement
+  // for `leader_depose` after sending takes itself for deposed.
   absl::Duration leader_ttl = absl::Seconds(9);
   absl::Duration leader_renew = absl::Seconds(3);
   absl::Duration leader_depose = absl::Seconds(6);
   absl::Duration leader_retry = absl::Seconds(1);
 
   // Run leases. Renewed in memory by heartbeats of the holder. A holder whose stream broke has
-  // `lease_reconnect` to come back; then the run is revoked, which waits `revoke_wait` at most for its
-  // open transaction and terminates its backend from `revoke_patience` on.
+  // `lease_reconnect` to come back; then the run is revoked, which waits `revoke_wait` at most for
+  // its open transaction and terminates its backend from `revoke_patience` on.
   absl::Duration lease_ttl = absl::Seconds(30);
   absl::Duration lease_reconnect = absl::Seconds(5);
   absl::Duration revoke_wait = absl::Seconds(10);
@@ -45,9 +46,10 @@ struct Durations {
   int max_attempts = 10;
 };
 
-// INVALID_ARGUMENT naming the relation that does not hold: heartbeat x 2 < stop_after < session_ttl,
-// leader_renew < leader_depose < leader_ttl, leader_ttl x 1.5 < stop_after, admission_validity <
-// session_ttl, lease_reconnect <= lease_ttl, heartbeat x 2 < lease_ttl, all positive.
+// INVALID_ARGUMENT naming the relation that does not hold: heartbeat x 2 < stop_after <
+// session_ttl, leader_renew < leader_depose < leader_ttl, leader_ttl x 1.5 < stop_after,
+// admission_validity < session_ttl, lease_reconnect <= lease_ttl, heartbeat x 2 < lease_ttl, all
+// positive.
 absl::Status CheckDurations(const Durations& durations);
 
 // All durations divided by `factor`, for tests.

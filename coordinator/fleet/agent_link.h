@@ -1,6 +1,6 @@
-// The coordinator's end of one agent's stream. What is sent is a desired state in one slot a kind: a
-// newer one replaces an older one that was not written yet, so a slow agent costs four slots and never
-// a queue.
+// The coordinator's end of one agent's stream. What is sent is a desired state in one slot a kind:
+// a newer one replaces an older one that was not written yet, so a slow agent costs four slots and
+// never a queue.
 #ifndef LOCKSTEP_COORDINATOR_FLEET_AGENT_LINK_H_
 #define LOCKSTEP_COORDINATOR_FLEET_AGENT_LINK_H_
 

@@ -43,6 +43,7 @@ absl::Status Fleet::Register(std::shared_ptr<AgentLink> link, const Declaration&
     entry.member.connected = true;
     entry.member.serving = serving;
     entry.member.suspect = false;
+    entry.member.gone = false;
     entry.member.last_seen = options_.clock->SinceBoot();
     entry.link = std::move(link);
     AskSoon(entry);
@@ -58,7 +59,8 @@ void Fleet::AskSoon(Entry& entry) {
   }
   const std::string session_id = entry.member.declaration.session_id;
   entry.asking = options_.workers->Submit([this, session_id] { Ask(session_id); });
-  // A full queue is no loss: the next Refresh asks again, and the driver refreshes at least each poll.
+  // A full queue is no loss: the next Refresh asks again, and the driver refreshes at least each
+  // poll.
   entry.ask_again = !entry.asking;
 }
 
@@ -72,9 +74,8 @@ void Fleet::Ask(const std::string& session_id) {
     declaration = found->second.member.declaration;
   }
   auto connection = options_.database->Take();
-  Answer(session_id,
-         connection.ok() ? Admit(**connection, declaration)
-                         : absl::StatusOr<Verdict>(connection.status()));
+  Answer(session_id, connection.ok() ? Admit(**connection, declaration)
+                                     : absl::StatusOr<Verdict>(connection.status()));
 }
 
 void Fleet::Answer(const std::string& session_id, const absl::StatusOr<Verdict>& verdict) {
@@ -134,9 +135,7 @@ void Fleet::Disconnect(const std::string& session_id, const AgentLink* link, boo
     member.connected = false;
     member.serving = false;
     member.last_seen = options_.clock->SinceBoot();
-    // The driver's next Sweep moves the row; a goodbye makes it do so at once.
-    if (goodbye) member.last_seen -= options_.durations.session_ttl * 2;
-    if (goodbye) member.draining = true;
+    member.gone = goodbye;  // The driver's next Sweep moves the row.
   }
   options_.on_change();
 }
@@ -159,21 +158,15 @@ void Fleet::Refresh(const GateView& view) {
     for (auto& [id, entry] : entries_) {
       Member& member = entry.member;
       if (!member.connected || member.admitted || entry.asking) continue;
-      if (member.known && !entry.ask_again && member.verdict.revision == view.chain.revision) {
-        const auto same = VerdictWhileBehind(member.verdict, view);
-        if (!same.has_value() || SameText(*same, member.verdict)) continue;
+      if (member.known && !entry.ask_again) {
+        if (const auto verdict = VerdictWhileBehind(member.verdict, view); verdict.has_value()) {
+          if (!SameText(*verdict, member.verdict)) news.emplace_back(entry.link, *verdict);
+          member.verdict = *verdict;
+          continue;
+        }
+        if (member.verdict.revision == view.chain.revision) continue;
       }
-      const auto verdict = member.known && !entry.ask_again
-                               ? VerdictWhileBehind(member.verdict, view)
-                               : std::nullopt;
-      if (!verdict.has_value()) {
-        AskSoon(entry);
-      } else if (!SameText(*verdict, member.verdict)) {
-        member.verdict = *verdict;
-        news.emplace_back(entry.link, *verdict);
-      } else {
-        member.verdict = *verdict;
-      }
+      AskSoon(entry);
     }
   }
   for (const auto& [link, verdict] : news) {
@@ -181,13 +174,13 @@ void Fleet::Refresh(const GateView& view) {
   }
 }
 
-// "" when the entry stays as it is; "forget" for one that never was admitted.
+// "" when the entry stays as it is.
 std::string Fleet::NextState(const Entry& entry) const {
   const Member& member = entry.member;
   if (member.connected) return "";
+  if (member.gone) return "closed";
   const absl::Duration silent = options_.clock->SinceBoot() - member.last_seen;
   if (!member.admitted) return silent > options_.durations.waiting_grace ? "closed" : "";
-  if (member.draining && silent > options_.durations.session_ttl) return "closed";
   if (silent <= options_.durations.session_ttl) return "";
   // A stop instance has stopped itself by now. Of a keep instance silence proves nothing.
   if (member.declaration.stop_on_session_loss) return "expired";
@@ -282,6 +275,13 @@ void Fleet::SendRevoked(const std::string& session_id, const LeaseToken& token,
     if (found != entries_.end()) link = found->second.link;
   }
   if (link != nullptr) link->SendRevoked(token, reason);
+}
+
+void Fleet::MarkDeclined(const std::string& session_id, absl::Duration pause) {
+  base::MutexLock lock(mu_);
+  const auto found = entries_.find(session_id);
+  if (found == entries_.end()) return;
+  found->second.member.declined_until = options_.clock->SinceBoot() + pause;
 }
 
 void Fleet::MarkUnfit(const std::string& session_id, const std::string& operation,

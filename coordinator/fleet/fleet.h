@@ -1,14 +1,15 @@
-// The fleet: which instances are registered, which of them are connected, and who waits at the gate.
+// The fleet: which instances are registered, which of them are connected, and who waits at the
+// gate.
 //
-// Registration is durable (lockstep.admit); liveness lives here, in the leader's memory, because a row
-// update a heartbeat would not scale and a lost registration would be unsafe. Losing this memory loses
-// nothing that safety depends on.
+// Registration is durable (lockstep.admit); liveness lives here, in the leader's memory, because a
+// row update a heartbeat would not scale and a lost registration would be unsafe. Losing this
+// memory loses nothing that safety depends on.
 //
 //   fleet.Register(link, declaration, serving);     // on each hello; answers through the link
 //   fleet.Heartbeat(session_id, serving);
 //   fleet.Disconnect(session_id, link, false);      // the stream ended
-//   fleet.Refresh(view);                            // the chain moved: ask again for those that wait
-//   fleet.Sweep();                                  // end what has been silent for too long
+//   fleet.Refresh(view);                            // the chain moved: ask again for those that
+//   wait fleet.Sweep();                                  // end what has been silent for too long
 //
 // Thread-safe. Register and Refresh hand SQL to a worker pool; no lock is held across SQL.
 #ifndef LOCKSTEP_COORDINATOR_FLEET_FLEET_H_
@@ -39,20 +40,22 @@ namespace lockstep::coordinator {
 struct Member {
   Declaration declaration;
   Verdict verdict;
-  bool known = false;      // A verdict has come back from the database.
-  bool admitted = false;   // It counts: its session is live.
+  bool known = false;     // A verdict has come back from the database.
+  bool admitted = false;  // It counts: its session is live.
   bool connected = false;
   bool serving = false;
   bool draining = false;
   bool suspect = false;
-  std::string unfit_for;   // The operation whose runs it cannot apply; "" for none.
+  bool gone = false;      // It said goodbye.
+  std::string unfit_for;  // The operation whose runs it cannot apply; "" for none.
   std::string unfit_why;
-  absl::Duration last_seen;  // On the clock's SinceBoot scale.
+  absl::Duration declined_until;  // It declined an offer: none before this, SinceBoot scale.
+  absl::Duration last_seen;       // On the clock's SinceBoot scale.
 };
 
 struct FleetOptions {
-  Database* database = nullptr;             // Must outlive the fleet.
-  base::WorkerPool* workers = nullptr;      // Must outlive the fleet.
+  Database* database = nullptr;         // Must outlive the fleet.
+  base::WorkerPool* workers = nullptr;  // Must outlive the fleet.
   const base::Clock* clock = base::SystemClock();
   Durations durations;
   size_t max_sessions = 20'000;
@@ -72,8 +75,8 @@ class Fleet {
                         bool serving);
 
   void Heartbeat(const std::string& session_id, bool serving);
-  // The stream of `link` ended; `goodbye` when the agent said so. Ignored when the session has a newer
-  // link already.
+  // The stream of `link` ended; `goodbye` when the agent said so. Ignored when the session has a
+  // newer link already.
   void Disconnect(const std::string& session_id, const AgentLink* link, bool goodbye);
   void Drain(const std::string& session_id);
 
@@ -92,6 +95,7 @@ class Fleet {
   bool Offer(const std::string& session_id, const LeaseOffer& offer);
   void SendRevoked(const std::string& session_id, const LeaseToken& token,
                    const std::string& reason);
+  void MarkDeclined(const std::string& session_id, absl::Duration pause);
   void MarkUnfit(const std::string& session_id, const std::string& operation,
                  const std::string& why);
 
@@ -102,7 +106,7 @@ class Fleet {
   struct Entry {
     Member member;
     std::shared_ptr<AgentLink> link;
-    bool asking = false;   // An admission is under way.
+    bool asking = false;  // An admission is under way.
     bool ask_again = false;
   };
   using Entries = std::map<std::string, Entry>;  // By session id.

@@ -5,9 +5,9 @@
 namespace lockstep::coordinator {
 
 std::optional<Verdict> VerdictWhileBehind(const Verdict& previous, const GateView& view) {
-  const bool behind = previous.state == GateState::kWait &&
-                      (previous.reason == "behind" || previous.reason == "applying" ||
-                       previous.reason == "failed");
+  const bool behind =
+      previous.state == GateState::kWait &&
+      (previous.reason == "behind" || previous.reason == "applying" || previous.reason == "failed");
   if (!behind || view.chain.applied >= previous.needs) return std::nullopt;
   const bool applying = view.operation.has_value() &&
                         view.operation->state == OperationState::kRunning &&

@@ -1,5 +1,5 @@
-// What an instance that waits at its gate is told while the chain moves, without asking the database
-// for each of them at each step. Pure.
+// What an instance that waits at its gate is told while the chain moves, without asking the
+// database for each of them at each step. Pure.
 #ifndef LOCKSTEP_COORDINATOR_FLEET_WAITING_H_
 #define LOCKSTEP_COORDINATOR_FLEET_WAITING_H_
 

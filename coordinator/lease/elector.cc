@@ -84,8 +84,8 @@ absl::Duration Elector::Step() {
   {
     base::MutexLock lock(mu_);
     token = token_;
-    overdue = token_.has_value() && options_.clock->SinceBoot() - acknowledged_ >
-                                        options_.durations.leader_depose;
+    overdue = token_.has_value() &&
+              options_.clock->SinceBoot() - acknowledged_ > options_.durations.leader_depose;
   }
   if (overdue) {
     StepDown("no renewal was acknowledged in time");
@@ -98,8 +98,8 @@ absl::Duration Elector::Step() {
 
 absl::Duration Elector::Follow(postgres::Connection& database) {
   const absl::Duration sent = options_.clock->SinceBoot();
-  const bool stale = seen_.token.epoch > 0 &&
-                     sent - seen_since_ > options_.durations.leader_ttl * kStaleTtls;
+  const bool stale =
+      seen_.token.epoch > 0 && sent - seen_since_ > options_.durations.leader_ttl * kStaleTtls;
   const std::string candidate = base::NewUuid();
   // Epoch 0 never matches a row: without staleness only an expired lease is taken.
   const auto row = AcquireLeadership(database, candidate, options_.address,

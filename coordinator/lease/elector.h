@@ -2,9 +2,9 @@
 //
 // Not guaranteed: that only one process believes to lead at a time. What is guaranteed is that no
 // write of a deposed leader commits, because every write names its (epoch, holder) and the database
-// checks it under a lock (lockstep.leader_fence). leadership() is a hint that spares useless tries: it
-// turns empty leader_depose after the send time of the last acknowledged renewal, on a clock that also
-// runs while the machine is suspended.
+// checks it under a lock (lockstep.leader_fence). leadership() is a hint that spares useless tries:
+// it turns empty leader_depose after the send time of the last acknowledged renewal, on a clock
+// that also runs while the machine is suspended.
 //
 //   Elector elector({...});
 //   elector.Start();

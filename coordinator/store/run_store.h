@@ -48,9 +48,9 @@ absl::StatusOr<bool> CompleteRun(postgres::Connection& connection, const LeaderT
                                  const LeaseToken& token, const std::string& outcome,
                                  Version committed, const std::optional<RunError>& error);
 
-// Terminates the backends that backend `waiter` waits for and that hold run_lock. The lock itself says
-// who they are, in the same statement that terminates them, so a reused pid is not hit. Returns how
-// many. `waiter` is the backend of a RevokeRun.
+// Terminates the backends that backend `waiter` waits for and that hold run_lock. The lock itself
+// says who they are, in the same statement that terminates them, so a reused pid is not hit.
+// Returns how many. `waiter` is the backend of a RevokeRun.
 absl::StatusOr<int> TerminateBlockersOf(postgres::Connection& connection, int waiter);
 
 }  // namespace lockstep::coordinator

@@ -172,8 +172,10 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('version %s is not next: %s', p_version, why);
   END IF;
   SELECT x.phase INTO m FROM lockstep.migration x WHERE x.version = p_version;
-  IF m.phase = 'contract' AND (lockstep.concerned_sessions(p_version) > 0 OR NOT EXISTS (
-      SELECT FROM lockstep.chain c WHERE c.barrier = p_version OR c.inflight = p_version)) THEN
+  -- A contract is a run of its own and in flight: the token of a longer run must not open one, because
+  -- only `inflight` keeps out the instances it concerns until it commits.
+  IF m.phase = 'contract' AND (l.first <> l.last OR lockstep.concerned_sessions(p_version) > 0 OR NOT EXISTS (
+      SELECT FROM lockstep.chain c WHERE c.inflight = p_version)) THEN
     RAISE EXCEPTION USING ERRCODE = 'LS005', MESSAGE = format('contract %s still concerns live sessions', p_version);
   END IF;
 END $$;

@@ -1,0 +1,95 @@
+// The lessor: grants runs to agents, remembers how long their holder may still be silent, takes
+// runs back.
+//
+// Not guaranteed: that a holder whose lease is overdue here has stopped. That is the fence's
+// business: Revoke returns only when nothing of the old token can commit any more
+// (lockstep.revoke_run).
+//
+// Thread-safe. Grant, Revoke and Complete block on SQL; the others only touch memory.
+#ifndef LOCKSTEP_COORDINATOR_LEASE_LESSOR_H_
+#define LOCKSTEP_COORDINATOR_LEASE_LESSOR_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "coordinator/durations.h"
+#include "coordinator/store/database.h"
+#include "coordinator/store/run_store.h"
+#include "engine/base/clock.h"
+#include "engine/base/mutex.h"
+
+namespace lockstep::coordinator {
+
+// How far the holder says it is.
+struct RunProgress {
+  Version version = 0;
+  int statement = 0;
+  int statements = 0;
+  Version committed = 0;
+};
+
+// A held lease as the leader remembers it.
+struct HeldLease {
+  LeaseRow lease;
+  std::string holder;       // "service@instance"
+  absl::Duration since;     // When it was granted or adopted, SinceBoot scale.
+  absl::Duration deadline;  // When it is overdue, SinceBoot scale.
+  RunProgress progress;
+};
+
+struct LessorOptions {
+  Database* database = nullptr;  // Must outlive the lessor.
+  const base::Clock* clock = base::SystemClock();
+  Durations durations;
+};
+
+class Lessor {
+ public:
+  explicit Lessor(LessorOptions options) : options_(std::move(options)) {}
+
+  // Grants and remembers. Fails as GrantRun does.
+  absl::StatusOr<LeaseToken> Grant(const LeaderToken& leader, int64_t seen_epoch,
+                                   const GrantRequest& request);
+
+  // Takes a lease over that the database says is held and this memory does not know: its holder
+  // gets a full TTL to come back.
+  void Adopt(const LeaseRow& lease, const std::string& holder);
+
+  // Forgets what is held; the database says it ended.
+  void Forget(int64_t epoch);
+
+  void Heartbeat(const std::string& session_id);
+  // The holder's stream broke: it has lease_reconnect to come back.
+  void StreamLost(const std::string& session_id);
+  // False when `token` is not what is held: the agent must let go.
+  bool StreamBack(const std::string& session_id, const LeaseToken& token);
+  // False when `token` is not what is held.
+  bool Progress(const LeaseToken& token, const RunProgress& progress);
+
+  std::optional<HeldLease> held() const;
+  bool Overdue() const;
+  // Until the held lease is overdue; infinite when none is held.
+  absl::Duration UntilOverdue() const;
+
+  // Takes the held lease back: waits for the holder's open transaction, terminating its backend
+  // from revoke_patience on. OK also when the run had ended. DEADLINE_EXCEEDED after revoke_wait.
+  absl::Status Revoke(const LeaderToken& leader, const std::string& reason);
+
+  // Records the holder's report. Returns true when the holder gave the lease back by it.
+  absl::StatusOr<bool> Complete(const LeaderToken& leader, const LeaseToken& token,
+                                const std::string& outcome, Version committed,
+                                const std::optional<RunError>& error);
+
+ private:
+  const LessorOptions options_;
+  mutable base::Mutex mu_;
+  std::optional<HeldLease> held_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_LEASE_LESSOR_H_

@@ -1,0 +1,116 @@
+#include "coordinator/operation/decision.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using Kind = Decision::Kind;
+
+std::string NameOf(const Member& member) {
+  return absl::StrCat(member.declaration.service, "@", member.declaration.instance);
+}
+
+Decision Wait(std::string why, absl::Duration retry_in = absl::InfiniteDuration()) {
+  return {.kind = Kind::kWait, .why = std::move(why), .retry_in = retry_in};
+}
+
+// Why nobody can apply, naming those that would if they could.
+std::string NobodyApplies(const std::vector<Member>& members) {
+  std::vector<std::string> broken;
+  for (const Member& member : members) {
+    if (member.connected && !member.declaration.migrate_error.empty()) {
+      broken.push_back(absl::StrCat(NameOf(member), ": ", member.declaration.migrate_error));
+    }
+  }
+  if (broken.empty()) return "no agent with --migrate-database is connected";
+  return absl::StrCat("no agent can apply migrations: ", absl::StrJoin(broken, "; "));
+}
+
+Decision ChooseAgent(const DriverView& view, const Run& run, const std::vector<Member>& members,
+                     absl::Duration now) {
+  const std::string& operation = view.operation->operation_id;
+  const Member* unfit = nullptr;
+  const Member* resting = nullptr;
+  for (const Member& member : members) {
+    if (!member.connected || !member.declaration.can_migrate || member.draining) continue;
+    if (member.unfit_for == operation) {
+      unfit = &member;
+    } else if (member.declined_until > now) {
+      resting = &member;
+    } else {
+      return {.kind = Kind::kGrant,
+              .run = run,
+              .session = member.declaration.session_id,
+              .holder = NameOf(member)};
+    }
+  }
+  if (resting != nullptr) {
+    return Wait(absl::StrCat(NameOf(*resting), " is busy"), resting->declined_until - now);
+  }
+  if (unfit != nullptr) {
+    return {.kind = Kind::kEnd,
+            .state = OperationState::kFailed,
+            .error = RunError{.version = run.first,
+                              .message = absl::StrCat("no agent can apply migrations: ",
+                                                      NameOf(*unfit), ": ", unfit->unfit_why)}};
+  }
+  return Wait(NobodyApplies(members));
+}
+
+Decision DecideHeld(const DriverView& view, bool lease_overdue) {
+  if (!view.operation.has_value() || view.operation->operation_id != view.lease.operation) {
+    return {.kind = Kind::kRevoke, .why = "its operation has ended"};
+  }
+  if (view.operation->state == OperationState::kCancelling) {
+    return {.kind = Kind::kRevoke, .why = "the operation was cancelled"};
+  }
+  if (lease_overdue) return {.kind = Kind::kRevoke, .why = "its holder went silent"};
+  return Wait("");
+}
+
+}  // namespace
+
+Decision Decide(const DriverView& view, const std::vector<Member>& members, bool lease_overdue,
+                absl::Duration now) {
+  if (view.lease.held) return DecideHeld(view, lease_overdue);
+  if (!view.operation.has_value()) return {};
+  const OperationRow& operation = *view.operation;
+  if (operation.state == OperationState::kCancelling) {
+    return {.kind = Kind::kEnd, .state = OperationState::kCancelled};
+  }
+  const Plan plan = MakePlan({view.chain, view.pending}, operation.target, operation.contracts);
+  const std::optional<Run> run = NextRun(plan);
+  if (!run.has_value()) {
+    const auto blocked =
+        std::find_if(plan.steps.begin(), plan.steps.end(),
+                     [](const PlanStep& step) { return step.kind == StepKind::kBlocked; });
+    if (blocked == plan.steps.end()) {
+      return {.kind = Kind::kEnd, .state = OperationState::kSucceeded};
+    }
+    return {.kind = Kind::kEnd,
+            .state = OperationState::kFailed,
+            .error = RunError{.version = blocked->migration.version,
+                              .message = absl::StrCat("version ", blocked->migration.version, " ",
+                                                      blocked->why)}};
+  }
+  if (operation.delay > absl::ZeroDuration()) {
+    return Wait(absl::StrCat("attempt ", operation.attempts, " met: ",
+                             operation.error.has_value() ? operation.error->message : "an error",
+                             "; trying again"),
+                operation.delay);
+  }
+  return ChooseAgent(view, *run, members, now);
+}
+
+AfterFailure DecideAfterFailure(const RunError& error, int attempts, const Durations& durations) {
+  if (!error.retryable || attempts >= durations.max_attempts) return {};
+  const int doublings = std::clamp(attempts - 1, 0, 16);
+  return {.retry = true,
+          .delay = std::min(durations.retry_cap, durations.retry_base * (1 << doublings))};
+}
+
+}  // namespace lockstep::coordinator

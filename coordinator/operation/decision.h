@@ -1,0 +1,58 @@
+// What the driver does next: pure. The driver reads the database and the fleet, asks here, and
+// moves.
+#ifndef LOCKSTEP_COORDINATOR_OPERATION_DECISION_H_
+#define LOCKSTEP_COORDINATOR_OPERATION_DECISION_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "coordinator/fleet/fleet.h"
+#include "coordinator/operation/plan.h"
+#include "coordinator/store/types.h"
+
+namespace lockstep::coordinator {
+
+// What the database says.
+struct DriverView {
+  ChainRow chain;
+  LeaseRow lease;
+  std::optional<OperationRow> operation;  // The one that has not ended.
+  std::vector<PendingMigration> pending;
+};
+
+struct Decision {
+  enum class Kind {
+    kNothing,  // No operation.
+    kWait,     // `why` says for what.
+    kGrant,    // `run` to `session`.
+    kRevoke,   // The held lease, because of `why`.
+    kEnd,      // The operation, as `state` with `error`.
+  };
+  Kind kind = Kind::kNothing;
+  std::string why;
+  absl::Duration retry_in =
+      absl::InfiniteDuration();  // For kWait: when to look again at the latest.
+  Run run;
+  std::string session;
+  std::string holder;  // "service@instance"
+  OperationState state = OperationState::kRunning;
+  std::optional<RunError> error;
+};
+
+// `lease_overdue` says that the holder of the held lease has been silent for too long.
+Decision Decide(const DriverView& view, const std::vector<Member>& members, bool lease_overdue,
+                absl::Duration now);
+
+// What to do about a run that failed: try again after a pause, or end the operation.
+struct AfterFailure {
+  bool retry = false;
+  absl::Duration delay;
+};
+AfterFailure DecideAfterFailure(const RunError& error, int attempts, const Durations& durations);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_OPERATION_DECISION_H_

@@ -1,0 +1,188 @@
+#include "coordinator/operation/driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "coordinator/store/chain_store.h"
+#include "coordinator/store/operation_store.h"
+#include "engine/base/error_info.h"
+#include "engine/base/log.h"
+#include "engine/base/status_macros.h"
+
+namespace lockstep::coordinator {
+
+std::string DescribeRun(const std::optional<HeldLease>& held) {
+  if (!held.has_value()) return "";
+  const RunProgress& progress = held->progress;
+  const Version version = progress.version == 0 ? held->lease.first : progress.version;
+  std::string text = absl::StrCat("version ", version);
+  if (progress.statement > 0) {
+    absl::StrAppend(&text, ", statement ", progress.statement, " of ", progress.statements);
+  }
+  absl::StrAppend(&text, ", by ", held->holder);
+  return text;
+}
+
+void Driver::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Driver::Stop() {
+  {
+    base::MutexLock lock(mu_);
+    stopping_ = true;
+  }
+  wake_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Driver::Wake() {
+  {
+    base::MutexLock lock(mu_);
+    awake_ = true;
+  }
+  wake_.NotifyAll();
+}
+
+std::string Driver::waiting_for() const {
+  base::MutexLock lock(mu_);
+  return waiting_for_;
+}
+
+void Driver::SetWaitingFor(const std::string& why) {
+  {
+    base::MutexLock lock(mu_);
+    if (waiting_for_ == why) return;
+    waiting_for_ = why;
+  }
+  if (!why.empty()) base::LogInfo("the operation waits", {{"why", why}});
+  options_.on_change();
+}
+
+void Driver::Run() {
+  for (;;) {
+    const absl::Duration pause = std::min(Tick(), options_.durations.poll);
+    base::MutexLock lock(mu_);
+    if (!awake_ && !stopping_ && pause > absl::ZeroDuration()) wake_.WaitFor(lock, pause);
+    if (stopping_) return;
+    awake_ = false;
+  }
+}
+
+absl::StatusOr<DriverView> Driver::ReadView() {
+  ASSIGN_OR_RETURN(auto connection, options_.database->Take());
+  DriverView view;
+  RETURN_IF_ERROR(connection->InSnapshot([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(view.chain, ReadChain(*connection));
+    ASSIGN_OR_RETURN(view.lease, ReadLease(*connection));
+    ASSIGN_OR_RETURN(view.operation, ReadActiveOperation(*connection));
+    // What is pending matters only to an operation.
+    if (!view.operation.has_value()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(view.pending, ReadPending(*connection));
+    return absl::OkStatus();
+  }));
+  return view;
+}
+
+void Driver::SyncLessor(const DriverView& view) {
+  if (!view.lease.held) {
+    options_.lessor->Forget(view.lease.token.epoch);
+    return;
+  }
+  const auto member = options_.fleet->Find(view.lease.session);
+  options_.lessor->Adopt(
+      view.lease, member.has_value()
+                      ? absl::StrCat(member->declaration.service, "@", member->declaration.instance)
+                      : view.lease.session);
+}
+
+void Driver::RefreshFleet(const DriverView& view) {
+  options_.fleet->Refresh({.chain = view.chain,
+                           .operation = view.operation,
+                           .running = DescribeRun(options_.lessor->held()),
+                           .waiting_for = waiting_for()});
+  options_.fleet->Sweep();
+  if (view.chain.revision != last_revision_) {
+    last_revision_ = view.chain.revision;
+    options_.on_change();
+  }
+}
+
+absl::Duration Driver::Tick() {
+  const auto leader = options_.leadership();
+  if (!leader.has_value()) return options_.durations.poll;
+  const auto view = ReadView();
+  if (!view.ok()) {
+    base::LogWarning("the driver cannot read the database",
+                     {{"error", std::string(view.status().message())}});
+    return options_.durations.leader_retry;
+  }
+  SyncLessor(*view);
+  RefreshFleet(*view);
+  const absl::Duration now = options_.clock->SinceBoot();
+  const Decision decision =
+      Decide(*view, options_.fleet->Members(), options_.lessor->Overdue(), now);
+  SetWaitingFor(decision.kind == Decision::Kind::kWait ? decision.why : "");
+  if (decision.kind == Decision::Kind::kNothing || decision.kind == Decision::Kind::kWait) {
+    return std::min(decision.retry_in, options_.lessor->UntilOverdue());
+  }
+  const absl::Status moved = Move(*leader, *view, decision);
+  if (moved.ok()) return absl::ZeroDuration();  // Look again at once: the state is new.
+  base::LogWarning("the driver's move failed",
+                   {{"error", std::string(moved.message())}, {"reason", base::ReasonOf(moved)}});
+  return options_.durations.leader_retry;
+}
+
+absl::Status Driver::Move(const LeaderToken& leader, const DriverView& view,
+                          const Decision& decision) {
+  if (decision.kind == Decision::Kind::kGrant) return GrantTo(leader, view, decision);
+  if (decision.kind == Decision::Kind::kRevoke) return RevokeHeld(leader, decision.why);
+  ASSIGN_OR_RETURN(auto connection, options_.database->Take());
+  const std::string& id = view.operation->operation_id;
+  RETURN_IF_ERROR(EndOperation(*connection, leader, id, decision.state, decision.error).status());
+  base::LogInfo("operation ended",
+                {{"operation", id},
+                 {"ok", decision.state == OperationState::kSucceeded ? "true" : "false"},
+                 {"error", decision.error.has_value() ? decision.error->message : ""}});
+  options_.on_change();
+  return absl::OkStatus();
+}
+
+absl::Status Driver::GrantTo(const LeaderToken& leader, const DriverView& view,
+                             const Decision& decision) {
+  const auto token = options_.lessor->Grant(leader, view.lease.token.epoch,
+                                            {.first = decision.run.first,
+                                             .last = decision.run.last,
+                                             .session = decision.session,
+                                             .holder = decision.holder,
+                                             .operation = view.operation->operation_id});
+  if (!token.ok()) {
+    // A contract that concerns somebody waits for them; the sentence is the operation's reason.
+    if (base::ReasonOf(token.status()) == "GATE_CLOSED") {
+      SetWaitingFor(std::string(token.status().message()));
+    }
+    return token.status();
+  }
+  const LeaseOffer offer{.token = *token,
+                         .first = decision.run.first,
+                         .last = decision.run.last,
+                         .expires_at = options_.clock->Now() + options_.durations.lease_ttl};
+  if (!options_.fleet->Offer(decision.session, offer)) {
+    options_.lessor->StreamLost(decision.session);
+  }
+  options_.on_change();
+  return absl::OkStatus();
+}
+
+absl::Status Driver::RevokeHeld(const LeaderToken& leader, const std::string& why) {
+  const auto held = options_.lessor->held();
+  if (held.has_value()) {
+    // A holder that listens rolls back by itself; one that does not is waited for and terminated.
+    options_.fleet->SendRevoked(held->lease.session, held->lease.token, why);
+  }
+  return options_.lessor->Revoke(leader, why);
+}
+
+}  // namespace lockstep::coordinator

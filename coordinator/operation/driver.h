@@ -1,0 +1,74 @@
+// The driver: the leader's one control loop. Reads the database and the fleet, asks Decide, moves.
+//
+//   driver.Start();  driver.Wake();  // whenever something it may react to happened
+//   driver.Stop();
+//
+// Runs on one thread of its own, which blocks on SQL. Wake and waiting_for are safe to call from
+// any thread. Only the driver grants, so nothing else races with its view of the lease.
+#ifndef LOCKSTEP_COORDINATOR_OPERATION_DRIVER_H_
+#define LOCKSTEP_COORDINATOR_OPERATION_DRIVER_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+
+#include "coordinator/fleet/fleet.h"
+#include "coordinator/lease/lessor.h"
+#include "coordinator/operation/decision.h"
+
+namespace lockstep::coordinator {
+
+struct DriverOptions {
+  Database* database = nullptr;  // These three must outlive the driver.
+  Fleet* fleet = nullptr;
+  Lessor* lessor = nullptr;
+  const base::Clock* clock = base::SystemClock();
+  Durations durations;
+  std::function<std::optional<LeaderToken>()> leadership;
+  std::function<void()> on_change = [] {};  // The database's revision moved.
+};
+
+class Driver {
+ public:
+  explicit Driver(DriverOptions options) : options_(std::move(options)) {}
+  ~Driver() { Stop(); }
+
+  void Start();
+  void Stop();  // Joins; idempotent.
+  void Wake();
+
+  // Why the running operation makes no progress; "" when it does or none runs.
+  std::string waiting_for() const;
+
+ private:
+  void Run();
+  absl::Duration Tick();
+  absl::StatusOr<DriverView> ReadView();
+  void SyncLessor(const DriverView& view);
+  void RefreshFleet(const DriverView& view);
+  absl::Status Move(const LeaderToken& leader, const DriverView& view, const Decision& decision);
+  absl::Status GrantTo(const LeaderToken& leader, const DriverView& view, const Decision& decision);
+  absl::Status RevokeHeld(const LeaderToken& leader, const std::string& why);
+  void SetWaitingFor(const std::string& why);
+
+  const DriverOptions options_;
+  int64_t last_revision_ = -1;  // Of the driver's thread alone.
+
+  mutable base::Mutex mu_;
+  base::CondVar wake_;
+  bool awake_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::string waiting_for_ ABSL_GUARDED_BY(mu_);
+  std::thread thread_;
+};
+
+// "version 7 digital_twin, statement 2 of 5, by a@b" of a held lease; "" for none.
+std::string DescribeRun(const std::optional<HeldLease>& held);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_OPERATION_DRIVER_H_

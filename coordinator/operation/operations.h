@@ -1,0 +1,123 @@
+// The verbs of release tooling and of lease holders: publish, plan, start, cancel, fetch, complete.
+//
+// Thread-safe; every function blocks on SQL, so call them from a worker, never from a gRPC reactor.
+// Writes need leadership: UNAVAILABLE (NOT_LEADER) with the leader's address in metadata
+// `leader_address` otherwise.
+#ifndef LOCKSTEP_COORDINATOR_OPERATION_OPERATIONS_H_
+#define LOCKSTEP_COORDINATOR_OPERATION_OPERATIONS_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "coordinator/lease/elector.h"
+#include "coordinator/operation/driver.h"
+#include "coordinator/store/chain_store.h"
+#include "coordinator/store/operation_store.h"
+
+namespace lockstep::coordinator {
+
+struct PublishRequest {
+  std::vector<chain::Migration> migrations;  // Consecutive.
+  std::vector<chain::Backfill> backfills;
+  std::string parent_hash;  // 32 raw bytes, or empty before version 1.
+  bool validate_only = false;
+  std::string actor;
+};
+
+struct PublishResult {
+  Version head = 0;
+  std::string head_hash;
+  std::vector<Version> added;
+  std::vector<std::string> added_backfills;
+};
+
+struct PlannedUpgrade {
+  Plan plan;
+  std::string digest;                // 32 raw bytes.
+  std::vector<MigrationText> texts;  // Of the steps, by version.
+  int migrators = 0;
+};
+
+// An operation and what the leader's memory adds to its row.
+struct OperationView {
+  OperationRow row;
+  Version applied = 0;
+  std::string error_file;  // "003_title.sql" of the error's version; "" without.
+  std::string waiting_for;
+  std::vector<Version> contracts_waiting;
+  std::optional<HeldLease> held;  // When its run is in flight and this process leads.
+  std::string running_title;
+  absl::Duration running_for;
+};
+
+struct FetchedRun {
+  std::vector<MigrationText> texts;
+  Settings settings;
+  bool more = false;
+};
+
+enum class RunOutcome { kSucceeded, kFailed, kNotStarted, kUnknown };
+
+struct OperationsOptions {
+  Database* database = nullptr;  // All of these must outlive the object.
+  Elector* elector = nullptr;
+  Fleet* fleet = nullptr;
+  Lessor* lessor = nullptr;
+  Driver* driver = nullptr;
+  Durations durations;
+  const base::Clock* clock = base::SystemClock();
+};
+
+class Operations {
+ public:
+  explicit Operations(OperationsOptions options) : options_(std::move(options)) {}
+
+  // Republishing what is published is a no-op. ABORTED (CHAIN_DIVERGED) with both sides' hashes
+  // when the chains part, FAILED_PRECONDITION (DIGEST_MISMATCH) when a published file was edited.
+  absl::StatusOr<PublishResult> Publish(const PublishRequest& request);
+
+  // INVALID_ARGUMENT (INVALID_FIELD) for a target that is not published.
+  absl::StatusOr<PlannedUpgrade> PlanUpgrade(Version target, bool contracts);
+
+  // ABORTED (PLAN_STALE) when `plan_digest` is given and the plan is another one now.
+  absl::StatusOr<OperationView> StartUpgrade(const UpgradeRequest& request,
+                                             const std::string& plan_digest);
+
+  absl::StatusOr<OperationView> Get(const std::string& operation_id);
+  absl::StatusOr<std::vector<OperationView>> List(std::optional<absl::Time> before, int limit,
+                                                  bool active_only);
+  absl::StatusOr<OperationView> Cancel(const std::string& operation_id, const std::string& actor,
+                                       const std::string& reason);
+
+  // FAILED_PRECONDITION (FENCED) when the token is not current.
+  absl::StatusOr<FetchedRun> FetchRun(const LeaseToken& token, Version from);
+
+  // Returns the applied version. A report under a token that is no longer current changes nothing.
+  absl::StatusOr<Version> CompleteRun(const std::string& session_id, const LeaseToken& token,
+                                      RunOutcome outcome, Version committed,
+                                      const std::optional<RunError>& error);
+
+  // The token while this process leads, else NOT_LEADER.
+  absl::StatusOr<LeaderToken> Leadership() const;
+
+  // Adds what the leader's memory knows to a row read with `connection`.
+  absl::StatusOr<OperationView> Describe(postgres::Connection& connection, const OperationRow& row);
+
+ private:
+  absl::Status CheckAgainstPublished(postgres::Connection& connection, const ChainRow& chain,
+                                     const PublishRequest& request);
+  absl::Status AfterReport(const LeaderToken& leader, const std::string& session_id,
+                           const std::string& operation_id, RunOutcome outcome,
+                           const std::optional<RunError>& error);
+
+  const OperationsOptions options_;
+};
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_OPERATION_OPERATIONS_H_

@@ -1,0 +1,85 @@
+#include "coordinator/status/cluster_state.h"
+
+#include <map>
+
+#include "engine/base/status_macros.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+std::vector<InstanceState> MergeLiveness(std::vector<SessionRow> rows, const Fleet& fleet,
+                                         absl::Duration now) {
+  std::map<std::string, Member> members;
+  for (Member& member : fleet.Members()) {
+    const std::string id = member.declaration.session_id;
+    members.emplace(id, std::move(member));
+  }
+  std::vector<InstanceState> instances;
+  for (SessionRow& row : rows) {
+    InstanceState instance{.session = std::move(row)};
+    const auto found = members.find(instance.session.declaration.session_id);
+    if (found != members.end()) {
+      const Member& member = found->second;
+      instance.connected = member.connected;
+      instance.serving = member.serving;
+      instance.last_seen = now - member.last_seen;
+      // Memory is newer than the row for those that wait.
+      if (member.known) instance.session.verdict = member.verdict;
+      instance.session.declaration.can_migrate = member.declaration.can_migrate;
+      instance.session.declaration.migrate_error = member.declaration.migrate_error;
+      if (member.draining && instance.session.state == "live") instance.session.state = "draining";
+    }
+    instances.push_back(std::move(instance));
+  }
+  return instances;
+}
+
+absl::Status ReadChainPart(postgres::Connection& connection, ClusterState& state) {
+  ASSIGN_OR_RETURN(
+      const auto server,
+      connection.Query("SELECT current_database(), current_setting('server_version')"));
+  state.database = server.only().Text(0);
+  state.server_version = server.only().Text(1).substr(0, server.only().Text(1).find(' '));
+  ASSIGN_OR_RETURN(state.leader, ReadLeader(connection));
+  ASSIGN_OR_RETURN(state.chain, ReadChain(connection));
+  ASSIGN_OR_RETURN(auto pending, ReadPending(connection));
+  const Plan plan = MakePlan({state.chain, std::move(pending)}, 0, false);
+  state.contracts_waiting = plan.ContractsWaiting();
+  state.pending = static_cast<int>(plan.steps.size() - state.contracts_waiting.size());
+  ASSIGN_OR_RETURN(state.backfills, ReadBackfills(connection));
+  return absl::OkStatus();
+}
+
+absl::Status ReadOperationPart(postgres::Connection& connection, Operations& operations,
+                               ClusterState& state) {
+  ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(connection));
+  if (active.has_value()) {
+    ASSIGN_OR_RETURN(state.operation, operations.Describe(connection, *active));
+  }
+  ASSIGN_OR_RETURN(const auto last, ReadLastOperation(connection));
+  if (last.has_value()) {
+    ASSIGN_OR_RETURN(state.last_operation, operations.Describe(connection, *last));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ClusterState> ReadClusterState(const ClusterStateSources& sources) {
+  ASSIGN_OR_RETURN(auto connection, sources.database->Take());
+  ClusterState state;
+  std::vector<SessionRow> sessions;
+  RETURN_IF_ERROR(connection->InSnapshot([&]() -> absl::Status {
+    RETURN_IF_ERROR(ReadChainPart(*connection, state));
+    RETURN_IF_ERROR(ReadOperationPart(*connection, *sources.operations, state));
+    ASSIGN_OR_RETURN(sessions, ReadSessions(*connection));
+    return absl::OkStatus();
+  }));
+  const auto leadership = sources.elector->leadership();
+  state.self_leads = leadership.has_value() && *leadership == state.leader.token;
+  state.instances = MergeLiveness(std::move(sessions), *sources.fleet, sources.clock->SinceBoot());
+  state.read_at = sources.clock->Now();
+  return state;
+}
+
+}  // namespace lockstep::coordinator

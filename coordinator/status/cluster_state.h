@@ -1,0 +1,51 @@
+// The state of the whole cluster from one repeatable-read transaction, with the liveness that only
+// the leader's memory has.
+#ifndef LOCKSTEP_COORDINATOR_STATUS_CLUSTER_STATE_H_
+#define LOCKSTEP_COORDINATOR_STATUS_CLUSTER_STATE_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "coordinator/operation/operations.h"
+
+namespace lockstep::coordinator {
+
+struct InstanceState {
+  SessionRow session;
+  bool connected = false;
+  bool serving = false;
+  std::optional<absl::Duration> last_seen;  // How long ago; absent when this process does not know.
+};
+
+struct ClusterState {
+  std::string database;
+  std::string server_version;
+  LeaderRow leader;
+  bool self_leads = false;
+  ChainRow chain;
+  int pending = 0;  // Contracts left waiting not counted.
+  std::vector<Version> contracts_waiting;
+  std::optional<OperationView> operation;
+  std::optional<OperationView> last_operation;
+  std::vector<InstanceState> instances;  // By service, then instance.
+  std::vector<BackfillRow> backfills;
+  absl::Time read_at;
+};
+
+struct ClusterStateSources {
+  Database* database = nullptr;
+  Elector* elector = nullptr;
+  Fleet* fleet = nullptr;
+  Operations* operations = nullptr;
+  const base::Clock* clock = base::SystemClock();
+};
+
+// Blocks on SQL. Served by leader and followers; a follower knows no liveness.
+absl::StatusOr<ClusterState> ReadClusterState(const ClusterStateSources& sources);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_STATUS_CLUSTER_STATE_H_
