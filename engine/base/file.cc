@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "engine/base/error_info.h"
+#include "engine/base/ids.h"
 
 namespace lockstep::base {
 namespace {
@@ -55,8 +56,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
-  const std::string temporary = absl::StrCat(path, ".tmp.", getpid());
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  // A name of its own for each writer: threads of one process, and processes of several containers
+  // on one volume, which share their process ids.
+  const std::string temporary = absl::StrCat(path, ".tmp.", NewNonce());
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return ErrnoError("create", temporary, errno);
   auto remover = absl::MakeCleanup([&] { unlink(temporary.c_str()); });
   size_t done = 0;

@@ -17,8 +17,9 @@ namespace lockstep::base {
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes);
 
 // Writes `bytes` to a temporary file beside `path`, syncs it and renames it over `path`: a reader
-// sees the old content or the new, and a full disk leaves the old one. RESOURCE_EXHAUSTED when the
-// disk is full, PERMISSION_DENIED, else UNAVAILABLE.
+// sees the old content or the new, and a full disk leaves the old one. Of several
+// writers at once, one wins. RESOURCE_EXHAUSTED when the disk is full, PERMISSION_DENIED, else
+// UNAVAILABLE.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
 
 }  // namespace lockstep::base

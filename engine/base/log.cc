@@ -1,6 +1,7 @@
 #include "engine/base/log.h"
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <unistd.h>
 
@@ -63,10 +64,48 @@ bool NeedsQuotes(absl::string_view value) {
   return false;
 }
 
-// Terminals must not see control characters that came from outside.
+// Returns the length of the well-formed UTF-8 sequence at the start of `text` and its code point,
+// or 0 when there is none (RFC 3629: no overlong forms, no surrogates).
+size_t DecodeUtf8(absl::string_view text, uint32_t* code_point) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  const size_t length = lead < 0x80             ? 1
+                        : (lead & 0xe0) == 0xc0 ? 2
+                        : (lead & 0xf0) == 0xe0 ? 3
+                        : (lead & 0xf8) == 0xf0 ? 4
+                                                : 0;
+  if (length == 0 || text.size() < length) return 0;
+  static constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  *code_point = length == 1 ? lead : lead & (0x7fu >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    *code_point = *code_point << 6 | (byte(i) & 0x3fu);
+  }
+  const bool surrogate = *code_point >= 0xd800 && *code_point <= 0xdfff;
+  return *code_point < kSmallest[length] || *code_point > 0x10ffff || surrogate ? 0 : length;
+}
+
+// C0 and C1 controls, invisible and line-breaking characters, and those that turn text around.
+bool IsControl(uint32_t c) {
+  return c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x200b && c <= 0x200f) ||
+         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+// Terminals must not see control characters that came from outside, nor bytes that are no text: an
+// 8-bit terminal takes 0x9b for the start of a control sequence.
 std::string TextValue(absl::string_view value) {
   if (!NeedsQuotes(value)) return std::string(value);
-  return absl::StrCat("\"", absl::Utf8SafeCEscape(value), "\"");
+  std::string text = "\"";
+  while (!value.empty()) {
+    uint32_t code_point = 0;
+    const size_t length = DecodeUtf8(value, &code_point);
+    const absl::string_view piece = value.substr(0, length == 0 ? 1 : length);
+    const bool plain = length > 1 && !IsControl(code_point);
+    absl::StrAppend(&text, plain ? std::string(piece) : absl::CHexEscape(piece));
+    value.remove_prefix(piece.size());
+  }
+  text.push_back('"');
+  return text;
 }
 
 }  // namespace

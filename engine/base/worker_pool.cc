@@ -5,6 +5,7 @@
 namespace lockstep::base {
 
 WorkerPool::WorkerPool(WorkerPoolOptions options) : options_(options) {
+  MutexLock lock(join_mu_);
   for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -26,6 +27,7 @@ void WorkerPool::Stop() {
     stopping_ = true;
   }
   ready_.NotifyAll();
+  MutexLock lock(join_mu_);
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }

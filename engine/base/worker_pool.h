@@ -34,7 +34,8 @@ class WorkerPool {
   // Returns false, without running `task`, when the queue is full or the pool is stopping.
   [[nodiscard]] bool Submit(std::function<void()> task);
 
-  // Refuses new tasks, runs the queued ones, joins. Idempotent; not from a task.
+  // Refuses new tasks, runs the queued ones, joins. Idempotent, also from several threads at once;
+  // not from a task.
   void Stop();
 
  private:
@@ -45,7 +46,8 @@ class WorkerPool {
   CondVar ready_;
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<std::thread> threads_;
+  Mutex join_mu_;
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(join_mu_);
 };
 
 }  // namespace lockstep::base
