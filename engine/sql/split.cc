@@ -6,7 +6,6 @@
 #include <pg_query.h>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 
 #include "engine/sql/tokens.h"
 
@@ -38,6 +37,10 @@ class PositionCounter {
   LineColumn position_ = {.line = 1, .column = 1};
 };
 
+bool IsComment(const Token& token) {
+  return token.kind == TokenKind::kLineComment || token.kind == TokenKind::kBlockComment;
+}
+
 struct Range {
   size_t begin;
   size_t end;
@@ -55,7 +58,7 @@ class SemicolonFinder {
   std::map<size_t, Semicolon> Run(const std::vector<Token>& tokens) {
     std::map<size_t, Semicolon> found;
     for (const Token& token : tokens) {
-      if (token.kind == TokenKind::kLineComment || token.kind == TokenKind::kBlockComment) continue;
+      if (IsComment(token)) continue;
       const absl::string_view token_text = TextOf(text_, token);
       if (token_text == ";") {
         found[token.offset] = OnSemicolon();
@@ -172,7 +175,7 @@ std::vector<Statement> TrimToTokens(absl::string_view text, const std::vector<Ra
     while (next < tokens.size() && tokens[next].offset + tokens[next].size <= range.begin) ++next;
     for (; next < tokens.size() && tokens[next].offset < range.end; ++next) {
       const Token& token = tokens[next];
-      if (token.kind == TokenKind::kLineComment || token.kind == TokenKind::kBlockComment) continue;
+      if (IsComment(token)) continue;
       begin = std::min(begin, std::max(token.offset, range.begin));
       end = std::min(token.offset + token.size, range.end);
       if (token.offset + token.size > range.end) break;
@@ -185,33 +188,51 @@ std::vector<Statement> TrimToTokens(absl::string_view text, const std::vector<Ra
   return statements;
 }
 
+// Whether every token that is neither a comment nor a semicolon belongs to a statement.
+// libpg_query's scanner drops what follows an unbalanced parenthesis or a backslash, without an
+// error; a migration would then count as applied although a part of it never ran.
+bool NothingIsLost(absl::string_view text, const std::vector<Statement>& statements,
+                   const std::vector<Token>& tokens) {
+  size_t next = 0;
+  for (const Token& token : tokens) {
+    if (IsComment(token) || TextOf(text, token) == ";") continue;
+    while (next < statements.size() &&
+           statements[next].offset + statements[next].size <= token.offset) {
+      ++next;
+    }
+    if (next == statements.size() || token.offset < statements[next].offset) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 SplitResult SplitStatements(absl::string_view text) {
   const std::vector<Token> tokens = Tokenize(text);
   SplitResult result;
   // A C string ends at a NUL, so libpg_query would not see what follows.
-  if (absl::StrContains(text, '\0')) {
-    result.parse_error = "the text contains a NUL byte";
-    result.parse_error_offset = text.find('\0');
-  } else {
-    auto ranges =
+  const size_t nul = text.find('\0');
+  if (nul == absl::string_view::npos) {
+    const auto ranges =
         Ask(pg_query_split_with_parser, text, &result.parse_error, &result.parse_error_offset);
     if (ranges.has_value()) {
       result.method = SplitMethod::kParser;
       result.statements = TrimToTokens(text, *ranges, tokens);
-      return result;
+      if (NothingIsLost(text, result.statements, tokens)) return result;
     }
+  } else {
+    result.parse_error = "the text contains a NUL byte";
+    result.parse_error_offset = nul;
   }
   const std::map<size_t, Semicolon> semicolons = SemicolonFinder(text).Run(tokens);
-  if (!absl::StrContains(text, '\0')) {
+  if (nul == absl::string_view::npos) {
     std::string ignored_error;
     size_t ignored_offset = 0;
     const auto pieces = Ask(pg_query_split_with_scanner, text, &ignored_error, &ignored_offset);
     if (pieces.has_value()) {
       result.method = SplitMethod::kScanner;
       result.statements = TrimToTokens(text, JoinAtomicBodies(*pieces, semicolons), tokens);
-      return result;
+      if (NothingIsLost(text, result.statements, tokens)) return result;
     }
   }
   result.method = SplitMethod::kLexer;

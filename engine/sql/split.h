@@ -1,7 +1,8 @@
 // Cuts a file into statements where PostgreSQL itself would: libpg_query's parser first; its
 // scanner when the parser refuses the text (newer syntax than its grammar); our own lexer when the
 // scanner refuses it too. Knows BEGIN ATOMIC bodies (also where only the scanner reads, which cuts
-// inside of them), dollar quotes and DO blocks, and a last statement without a semicolon.
+// inside of them), dollar quotes and DO blocks, and a last statement without a semicolon. However
+// broken the text, every token that is no comment and no semicolon is part of a statement.
 //
 // Safe to call from any thread.
 #ifndef LOCKSTEP_ENGINE_SQL_SPLIT_H_
