@@ -1,0 +1,193 @@
+#include "ctl/command.h"
+
+#include "ctl/commands.h"
+
+namespace lockstep::ctl {
+namespace {
+
+constexpr Flag kMigrations = {"--migrations", ValueKind::kText, "DIR",
+                              "The migrations directory (default ./migrations)"};
+constexpr Flag kTo = {"--to", ValueKind::kNumber, "N", "The version to reach (default: the head)"};
+constexpr Flag kContracts = {
+    "--contracts", ValueKind::kNone, "",
+    "Run waiting contracts too, once no live instance needs the old shape"};
+constexpr Flag kReason = {"--reason", ValueKind::kText, "TEXT", "Why; kept in the record"};
+constexpr Flag kYes = {"--yes", ValueKind::kNone, "", "Do not ask"};
+constexpr Flag kWait = {"--wait", ValueKind::kNone, "", "Follow it to its end (default)"};
+constexpr Flag kNoWait = {"--no-wait", ValueKind::kNone, "",
+                          "Print the operation's id and leave it to itself"};
+constexpr Flag kRequestId = {"--request-id", ValueKind::kText, "ID",
+                             "The same id starts the same operation once (default: a new UUID)"};
+
+constexpr Flag kGlobals[] = {
+    {"--address", ValueKind::kText, "ADDRESS", "A coordinator, HOST:PORT or unix:PATH; repeatable",
+     false, true},
+    {"-o,--output", ValueKind::kText, "FORMAT", "table (default) or json"},
+    {"--timeout", ValueKind::kDuration, "DURATION",
+     "Give up after this long, e.g. 30s or 10m; what was started goes on"},
+    {"--color", ValueKind::kText, "WHEN", "auto (default), always or never"},
+    {"-q,--quiet", ValueKind::kNone, "", "No talk on standard error but errors"},
+    {"-v,--verbose", ValueKind::kNone, "", "More talk on standard error"},
+    {"--no-input", ValueKind::kNone, "", "Never ask a question"},
+};
+
+constexpr Flag kSumFlags[] = {
+    kMigrations,
+    {"--check", ValueKind::kNone, "", "Change nothing; exit 3 when chain.sum is missing or stale"}};
+constexpr Flag kPublishFlags[] = {
+    kMigrations, {"--dry-run", ValueKind::kNone, "", "Let the coordinator check, publish nothing"}};
+constexpr Flag kPlanFlags[] = {
+    kTo,
+    kContracts,
+    {"--sql", ValueKind::kNone, "", "Print the SQL instead of the table"},
+    {"--detailed-exitcode", ValueKind::kNone, "", "Exit 3 when an upgrade would change something"}};
+constexpr Flag kUpgradeFlags[] = {kTo, kContracts, kYes, kWait, kNoWait, kReason, kRequestId};
+constexpr Flag kContractFlags[] = {kYes, kWait, kNoWait, kReason, kRequestId};
+constexpr Flag kWaitFlags[] = {
+    {"--for", ValueKind::kText, "WHAT", "version=N, gate=SERVICE or operation=ID", true}};
+constexpr Flag kListFlags[] = {
+    {"--active", ValueKind::kNone, "", "Only those that have not ended"}};
+constexpr Flag kCancelFlags[] = {kReason};
+
+constexpr const char* kStatusExamples[] = {"lockstep status", "lockstep status platform-core",
+                                           "lockstep status -o json"};
+constexpr const char* kSumExamples[] = {"lockstep sum", "lockstep sum --check"};
+constexpr const char* kPublishExamples[] = {
+    "lockstep publish", "lockstep publish --migrations db/migrations --dry-run"};
+constexpr const char* kPlanExamples[] = {"lockstep plan", "lockstep plan --to 16 --sql",
+                                         "lockstep plan --detailed-exitcode"};
+constexpr const char* kUpgradeExamples[] = {"lockstep upgrade",
+                                            "lockstep upgrade --to 14 --yes --timeout 10m",
+                                            "lockstep upgrade --contracts --reason 'release 42'"};
+constexpr const char* kContractExamples[] = {"lockstep contract 13"};
+constexpr const char* kWaitExamples[] = {"lockstep wait --for version=16 --timeout 10m",
+                                         "lockstep wait --for gate=platform-core",
+                                         "lockstep wait --for operation=op-7f3a"};
+constexpr const char* kHistoryExamples[] = {"lockstep history", "lockstep history -o json"};
+constexpr const char* kListExamples[] = {"lockstep operations list --active"};
+constexpr const char* kGetExamples[] = {"lockstep operations get op-7f3a"};
+constexpr const char* kCancelExamples[] = {
+    "lockstep operations cancel op-7f3a --reason 'wrong target'"};
+constexpr const char* kVersionExamples[] = {"lockstep version"};
+
+// In the order in which `lockstep --help` lists them: as they are used in a release.
+constexpr Command kCommands[] = {
+    {.name = "status",
+     .summary = "Show the whole fleet: chain, running upgrade, services, blockers",
+     .text =
+         "Shows who leads, which version is applied, what is pending, what runs, and for each\n"
+         "service whether its instances may serve; the worst first. With SERVICE: its instances,\n"
+         "one a line, with the reason and the next step of each.",
+     .argument = "SERVICE",
+     .examples = kStatusExamples,
+     .run = RunStatus},
+    {.name = "sum",
+     .summary = "Rewrite chain.sum after migrations were added or edited",
+     .text =
+         "Writes chain.sum beside the migrations: one line a version with its digest and chain\n"
+         "hash, so that two branches that both add a migration conflict in git. Needs no\n"
+         "coordinator. Commit the result.",
+     .flags = kSumFlags,
+     .examples = kSumExamples,
+     .run = RunSum},
+    {.name = "publish",
+     .summary = "Append new migrations to the published chain",
+     .text =
+         "Sends the migrations that are not published yet, all or none. Refuses when chain.sum\n"
+         "does not match the files, and when the published chain has other content at a version\n"
+         "that this directory has too. Publishing what is published already does nothing.",
+     .flags = kPublishFlags,
+     .examples = kPublishExamples,
+     .run = RunPublish},
+    {.name = "plan",
+     .summary = "Show what an upgrade would do, without doing it",
+     .text =
+         "Lists the migrations that an upgrade would run, in order, with their phase, how many\n"
+         "statements they have, and what would be left waiting and why.",
+     .flags = kPlanFlags,
+     .examples = kPlanExamples,
+     .run = RunPlan},
+    {.name = "upgrade",
+     .summary = "Bring the database to a version and follow it with progress",
+     .text =
+         "Plans, asks when a person is at the terminal, starts exactly that plan and follows it.\n"
+         "Ctrl-C only detaches: the upgrade goes on, and the command that re-attaches is printed.\n"
+         "Contracts are left waiting on a database that serves a fleet; --contracts runs them.",
+     .flags = kUpgradeFlags,
+     .examples = kUpgradeExamples,
+     .run = RunUpgrade},
+    {.name = "contract",
+     .summary = "Run one waiting contract",
+     .text =
+         "Runs the waiting contract N, and nothing else, as soon as no live instance needs the\n"
+         "shape that it removes. Refuses when other migrations would have to run first.",
+     .flags = kContractFlags,
+     .argument = "N",
+     .argument_required = true,
+     .examples = kContractExamples,
+     .run = RunContract},
+    {.name = "wait",
+     .summary = "Wait for a version, a service's gate or an operation",
+     .text = "Returns once version N is applied, once all instances of a service may serve, or "
+             "once an\n"
+             "operation has ended. Says on standard error why not yet, whenever that changes.",
+     .flags = kWaitFlags,
+     .examples = kWaitExamples,
+     .run = RunWait},
+    {.name = "history",
+     .summary = "List the published migrations and when they were applied",
+     .text =
+         "Lists every published migration: its phase and state, when it was applied, how long it\n"
+         "took, by which instance, and how it got into the history.",
+     .examples = kHistoryExamples,
+     .run = RunHistory},
+    {.name = "operations list",
+     .summary = "List operations, newest first",
+     .text = "Lists what release tooling asked for: upgrades that run and that have ended.",
+     .flags = kListFlags,
+     .examples = kListExamples,
+     .run = RunOperationsList},
+    {.name = "operations get",
+     .summary = "Show one operation",
+     .text = "Shows where one operation stands, and why it failed when it did.",
+     .argument = "ID",
+     .argument_required = true,
+     .examples = kGetExamples,
+     .run = RunOperationsGet},
+    {.name = "operations cancel",
+     .summary = "Ask an operation to stop",
+     .text =
+         "Asks an operation to stop. What is committed stays; the migration that runs is rolled\n"
+         "back. Cancelling an operation that has ended changes nothing.",
+     .flags = kCancelFlags,
+     .argument = "ID",
+     .argument_required = true,
+     .examples = kCancelExamples,
+     .run = RunOperationsCancel},
+    {.name = "version",
+     .summary = "Print the version of this program",
+     .text = "Prints the version of this program. Needs no coordinator.",
+     .examples = kVersionExamples,
+     .run = RunVersion},
+};
+
+}  // namespace
+
+std::string Flag::long_name() const {
+  const absl::string_view all = names;
+  const size_t comma = all.find(',');
+  return std::string(comma == absl::string_view::npos ? all : all.substr(comma + 1));
+}
+
+std::span<const Command> Commands() { return kCommands; }
+
+std::span<const Flag> GlobalFlagTable() { return kGlobals; }
+
+const Command* FindCommand(absl::string_view name) {
+  for (const Command& command : kCommands) {
+    if (name == command.name) return &command;
+  }
+  return nullptr;
+}
+
+}  // namespace lockstep::ctl

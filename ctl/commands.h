@@ -1,0 +1,27 @@
+// The handlers of the command table, one file cmd_NAME.cc each.
+#ifndef LOCKSTEP_CTL_COMMANDS_H_
+#define LOCKSTEP_CTL_COMMANDS_H_
+
+#include "absl/status/statusor.h"
+
+#include "ctl/arguments.h"
+#include "ctl/context.h"
+
+namespace lockstep::ctl {
+
+absl::StatusOr<int> RunSum(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunPublish(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunPlan(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunUpgrade(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunContract(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunStatus(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunHistory(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunWait(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunOperationsList(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunOperationsGet(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunOperationsCancel(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunVersion(Context& context, const Arguments& arguments);
+
+}  // namespace lockstep::ctl
+
+#endif  // LOCKSTEP_CTL_COMMANDS_H_

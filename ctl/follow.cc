@@ -1,0 +1,160 @@
+#include "ctl/follow.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "lockstep/v1/operation.grpc.pb.h"
+
+#include "ctl/errors.h"
+#include "ctl/output.h"
+#include "ctl/progress.h"
+#include "ctl/watch.h"
+#include "engine/base/error_info.h"
+#include "engine/base/status_macros.h"
+#include "engine/chain/migration.h"
+#include "proto/convert/time.h"
+
+namespace lockstep::ctl {
+namespace {
+
+// Changes whenever a log without a terminal deserves a new line.
+std::string StepOf(const v1::Operation& operation) {
+  return absl::StrCat(operation.state(), "/", operation.running().version(), "/",
+                      operation.running().holder(), "/", operation.waiting_for());
+}
+
+// The title in "003_add_collaboration.sql"; "" when the name has another shape.
+std::string TitleOf(const std::string& file) {
+  const auto parsed = chain::ParseFileName(file);
+  return parsed.has_value() ? parsed->title : "";
+}
+
+std::string EffectOf(const v1::Operation& operation, std::optional<bool> transactional) {
+  const int32_t version = operation.error().version();
+  const std::string at = absl::StrCat("the database is at ", operation.applied());
+  if (!transactional.has_value()) return absl::StrCat("version ", version, " is not applied; ", at);
+  if (*transactional) return absl::StrCat("nothing of version ", version, " was applied; ", at);
+  return absl::StrCat("version ", version,
+                      " runs outside a transaction, so earlier statements of it stay; ", at);
+}
+
+absl::Status MigrationFailed(const v1::Operation& operation, std::optional<bool> transactional) {
+  const v1::RunError& error = operation.error();
+  const std::string title = TitleOf(operation.error_file());
+  base::ErrorInfo info{.reason = kReasonMigrationFailed};
+  info.metadata = {{"operation_id", operation.operation_id()},
+                   {"version", absl::StrCat(error.version())},
+                   {"title", title},
+                   {"file", operation.error_file()},
+                   {"line", absl::StrCat(error.line())},
+                   {"column", absl::StrCat(error.column())},
+                   {"statement", absl::StrCat(error.statement())},
+                   {"sqlstate", error.sqlstate()},
+                   {"postgres_message", error.message()},
+                   {"detail", error.detail()},
+                   {"postgres_hint", error.hint()},
+                   {"applied", absl::StrCat(operation.applied())},
+                   {"effect", EffectOf(operation, transactional)}};
+  info.hint = error.agent_unfit()
+                  ? "look at the agent's --migrate-database, then `lockstep upgrade`"
+              : error.retryable() ? "`lockstep upgrade` tries again"
+                                  : "remove the cause, then `lockstep upgrade`";
+  return base::MakeError(
+      absl::StatusCode::kUnknown,
+      absl::StrCat("migration ", error.version(), title.empty() ? "" : " ", title, " failed"),
+      std::move(info));
+}
+
+absl::Status OperationFailed(const v1::Operation& operation) {
+  const std::string why = operation.has_error() ? operation.error().message() : "";
+  return base::MakeError(
+      absl::StatusCode::kUnknown, "OPERATION_FAILED",
+      absl::StrCat(operation.operation_id(), " failed", why.empty() ? "" : ": ", why),
+      {{"operation_id", operation.operation_id()},
+       {"applied", absl::StrCat(operation.applied())},
+       {"effect", absl::StrCat("the database is at ", operation.applied())}},
+      "`lockstep status` shows what is in the way");
+}
+
+}  // namespace
+
+std::string ProgressLine(const v1::Operation& operation, absl::Duration since) {
+  if (operation.has_running()) {
+    const v1::RunningStep& step = operation.running();
+    std::string line = absl::StrCat("running ", step.version(), " ", step.title());
+    if (step.statements() > 0) {
+      absl::StrAppend(&line, "  statement ", step.statement(), "/", step.statements());
+    }
+    if (!step.holder().empty()) absl::StrAppend(&line, "  on ", step.holder());
+    const absl::Duration elapsed = convert::FromProto(step.elapsed()) + since;
+    return absl::StrCat(line, "  ", DurationText(elapsed));
+  }
+  if (!operation.waiting_for().empty()) return absl::StrCat("waiting: ", operation.waiting_for());
+  if (operation.state() == v1::OPERATION_STATE_RUNNING) {
+    return absl::StrCat("applied ", operation.applied(), " of ", operation.target());
+  }
+  return StateWord(operation.state());
+}
+
+absl::Status WithReattach(const absl::Status& status, absl::string_view operation_id) {
+  base::ErrorInfo info = base::GetErrorInfo(status).value_or(base::ErrorInfo{});
+  const std::string reattach = absl::StrCat("`lockstep wait --for operation=", operation_id, "`");
+  info.metadata["operation_id"] = std::string(operation_id);
+  const bool detached = info.reason == kReasonInterrupted || info.reason == kReasonTerminated;
+  if (!detached && info.reason != kReasonTimeout && !absl::IsUnavailable(status)) return status;
+  info.hint = info.blockers.empty()
+                  ? absl::StrCat(reattach, " re-attaches")
+                  : absl::StrCat("once a coordinator is back, ", reattach, " re-attaches");
+  const std::string message = detached
+                                  ? absl::StrCat("detached; ", operation_id, " goes on")
+                                  : absl::StrCat(status.message(), "; ", operation_id, " goes on");
+  return base::MakeError(status.code(), message, std::move(info));
+}
+
+absl::StatusOr<v1::Operation> Follow(Context& context, const std::string& operation_id) {
+  Progress progress(context.console);
+  v1::Operation operation;
+  absl::Time heard_at = absl::Now();
+  v1::WatchOperationRequest request;
+  request.set_operation_id(operation_id);
+  WatchHooks<v1::WatchOperationResponse> hooks;
+  hooks.first_outage = kMaxOutage;  // The operation is known to exist: its coordinator comes back.
+  hooks.on_event = [&](const v1::WatchOperationResponse& event) {
+    operation = event.operation();
+    heard_at = absl::Now();
+    if (HasEnded(operation)) return true;
+    progress.Show(StepOf(operation), ProgressLine(operation, absl::ZeroDuration()));
+    return false;
+  };
+  hooks.on_tick = [&] {
+    progress.Show(StepOf(operation), ProgressLine(operation, absl::Now() - heard_at));
+  };
+  hooks.on_outage = [&](const absl::Status& status) {
+    progress.Show("outage", absl::StrCat("reconnecting: ", std::string(status.message())));
+  };
+  const absl::Status status =
+      Watch(context.client, &v1::OperationService::Stub::WatchOperation, request, hooks);
+  progress.Clear();
+  if (!status.ok()) return WithReattach(status, operation_id);
+  return operation;
+}
+
+absl::Status OutcomeOf(const v1::Operation& operation, std::optional<bool> transactional) {
+  switch (operation.state()) {
+    case v1::OPERATION_STATE_FAILED:
+      return operation.error().version() > 0 ? MigrationFailed(operation, transactional)
+                                             : OperationFailed(operation);
+    case v1::OPERATION_STATE_CANCELLED:
+      return base::MakeError(
+          absl::StatusCode::kCancelled, kReasonCancelled,
+          absl::StrCat(operation.operation_id(), " was cancelled"),
+          {{"operation_id", operation.operation_id()},
+           {"applied", absl::StrCat(operation.applied())},
+           {"effect", absl::StrCat("the database is at ", operation.applied())}});
+    default:
+      return absl::OkStatus();
+  }
+}
+
+}  // namespace lockstep::ctl

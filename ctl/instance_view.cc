@@ -1,0 +1,76 @@
+#include "ctl/instance_view.h"
+
+#include "absl/strings/str_cat.h"
+
+#include "ctl/output.h"
+#include "engine/base/status_macros.h"
+#include "proto/convert/time.h"
+
+namespace lockstep::ctl {
+
+Health HealthOf(const v1::InstanceStatus& instance) {
+  switch (instance.gate().state()) {
+    case v1::GATE_STATE_REFUSED:
+      return Health::kRefused;
+    case v1::GATE_STATE_WAIT:
+      return Health::kWaiting;
+    case v1::GATE_STATE_OPEN:
+      return instance.connected() ? Health::kOpen : Health::kLost;
+    default:
+      return Health::kUnknown;
+  }
+}
+
+Tone ToneOf(Health health) {
+  switch (health) {
+    case Health::kOpen:
+      return Tone::kGood;
+    case Health::kRefused:
+      return Tone::kBad;
+    default:
+      return Tone::kWarning;
+  }
+}
+
+const v1::InstanceStatus& WorstOf(const v1::ServiceStatus& service) {
+  LOCKSTEP_CHECK(service.instances_size() > 0);
+  const v1::InstanceStatus* worst = &service.instances(0);
+  for (const v1::InstanceStatus& instance : service.instances()) {
+    const Health health = HealthOf(instance);
+    const bool earlier =
+        convert::FromProto(instance.registered_at()) < convert::FromProto(worst->registered_at());
+    if (health > HealthOf(*worst) || (health == HealthOf(*worst) && earlier)) worst = &instance;
+  }
+  return *worst;
+}
+
+std::string GateWord(const v1::InstanceStatus& instance, absl::Time now) {
+  switch (HealthOf(instance)) {
+    case Health::kOpen:
+      return "open";
+    case Health::kLost:
+      return "lost";
+    case Health::kRefused:
+      return "refused";
+    case Health::kWaiting:
+      if (!instance.has_registered_at()) return "waiting";
+      return absl::StrCat("waiting ", AgeText(now - convert::FromProto(instance.registered_at())));
+    case Health::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::string LastSeen(const v1::InstanceStatus& instance) {
+  return instance.has_last_seen() ? AgeText(convert::FromProto(instance.last_seen())) : "-";
+}
+
+std::string GateNote(const v1::InstanceStatus& instance) {
+  const v1::Gate& gate = instance.gate();
+  if (gate.state() == v1::GATE_STATE_OPEN) {
+    return instance.connected() ? "" : "admitted, but its connection is lost";
+  }
+  return gate.detail().empty() ? gate.reason() : gate.detail();
+}
+
+}  // namespace lockstep::ctl

@@ -1,0 +1,34 @@
+// What an instance's gate means to a person, and how instances of a service add up. Pure functions.
+#ifndef LOCKSTEP_CTL_INSTANCE_VIEW_H_
+#define LOCKSTEP_CTL_INSTANCE_VIEW_H_
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "lockstep/v1/status.pb.h"
+
+#include "ctl/style.h"
+
+namespace lockstep::ctl {
+
+// How bad an instance is; the worst of its instances is the service's.
+enum class Health { kOpen = 0, kUnknown = 1, kLost = 2, kWaiting = 3, kRefused = 4 };
+
+Health HealthOf(const v1::InstanceStatus& instance);
+Tone ToneOf(Health health);
+
+// The instance that is worst; the one registered first among equals. `service` must have instances.
+const v1::InstanceStatus& WorstOf(const v1::ServiceStatus& service);
+
+// "open", "waiting 12s", "refused", "lost" (open, but its stream is not connected).
+std::string GateWord(const v1::InstanceStatus& instance, absl::Time now);
+
+// "2s"; "-" when it is not connected.
+std::string LastSeen(const v1::InstanceStatus& instance);
+
+// The gate's own sentence, its reason when it has none; "" for an open gate.
+std::string GateNote(const v1::InstanceStatus& instance);
+
+}  // namespace lockstep::ctl
+
+#endif  // LOCKSTEP_CTL_INSTANCE_VIEW_H_
