@@ -152,10 +152,9 @@ RunResult ApplyRun(const RunSpec& spec, Cancellation& cancellation, const Observ
   return Runner(spec, cancellation, observer).Run();
 }
 
-absl::Status ProbeMigrator(const std::string& conninfo, bool allow_superuser) {
-  return OpenMigrationSession({.conninfo = conninfo,
-                               .application_name = kProbeName,
-                               .preflight = {.allow_superuser = allow_superuser}})
+absl::Status ProbeMigrator(const std::string& conninfo, const PreflightOptions& preflight) {
+  return OpenMigrationSession(
+             {.conninfo = conninfo, .application_name = kProbeName, .preflight = preflight})
       .status();
 }
 

@@ -18,6 +18,7 @@
 #include "engine/apply/cancellation.h"
 #include "engine/apply/errors.h"
 #include "engine/apply/lease.h"
+#include "engine/apply/preflight.h"
 #include "engine/apply/run_migration.h"
 #include "engine/chain/migration.h"
 
@@ -59,8 +60,8 @@ struct RunResult {
 RunResult ApplyRun(const RunSpec& spec, Cancellation& cancellation, const Observer& observer);
 
 // Connects and checks whether migrations could be applied at all. Fails as OpenMigrationSession
-// does. Blocks.
-absl::Status ProbeMigrator(const std::string& conninfo, bool allow_superuser);
+// does. Blocks. `owner_role` may be empty.
+absl::Status ProbeMigrator(const std::string& conninfo, const PreflightOptions& preflight);
 
 }  // namespace lockstep::apply
 

@@ -1,0 +1,176 @@
+// Ties slot, session and worker together behind the public header.
+#include "lockstep/agent.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <unistd.h>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "agent/declaration.h"
+#include "agent/endpoints.h"
+#include "agent/gate_slot.h"
+#include "agent/grpc_run_client.h"
+#include "agent/session.h"
+#include "agent/wire.h"
+#include "agent/worker.h"
+#include "engine/base/clock.h"
+#include "engine/base/error_info.h"
+#include "engine/base/ids.h"
+#include "engine/base/mutex.h"
+#include "engine/base/status_macros.h"
+#include "engine/postgres/conninfo.h"
+
+namespace lockstep {
+namespace agent {
+namespace {
+
+constexpr size_t kMaxInstanceBytes = 128;
+// The first hello waits this long for the migrator connection to be checked, so that an agent that
+// is fit need not say hello twice.
+constexpr absl::Duration kFirstProbeLimit = absl::Seconds(2);
+// What a cancelled run may take of the time to stop; the goodbye has the rest, at least the second.
+constexpr double kWorkerShare = 0.6;
+constexpr absl::Duration kMinGoodbye = absl::Milliseconds(100);
+// Of an agent that is destroyed without Stop.
+constexpr absl::Duration kStopLimit = absl::Seconds(1);
+
+std::string DefaultInstance() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) name[0] = '\0';
+  return absl::StrCat(name[0] == '\0' ? "localhost" : name.data(), "-", getpid());
+}
+
+// libpq's complaint about an unreadable string may quote it, password included.
+absl::Status CheckConninfo(const std::string& conninfo) {
+  if (postgres::CompleteConninfo(conninfo, "", absl::ZeroDuration()).ok()) return absl::OkStatus();
+  return base::MakeError(
+      absl::StatusCode::kInvalidArgument, "BAD_CONNINFO",
+      "cannot read the connection string of the migrator", {},
+      "use postgresql://USER@HOST:PORT/DATABASE or host=... dbname=... user=...");
+}
+
+class AgentImpl : public Agent {
+ public:
+  AgentImpl(const AgentOptions& options, v1::BuildDeclaration declaration)
+      : session_id_(base::NewUuid()),
+        session_(MakeSessionOptions(options, std::move(declaration)), MakeHooks()),
+        client_(session_id_, [this] { return session_.channel(); }) {
+    if (!options.migrate_database.empty()) {
+      worker_ = std::make_unique<Worker>(
+          PostgresEngine(options.migrate_database, options.allow_superuser), &client_,
+          MakeListener());
+    }
+  }
+
+  ~AgentImpl() override { Stop("the process ends", kStopLimit); }
+
+  void Run(const std::optional<GateVerdict>& known) {
+    if (known.has_value()) slot_.Set(*known);
+    if (worker_ != nullptr) worker_->Start();
+    session_.Start();
+  }
+
+  absl::Status WaitUntilServable(absl::Duration timeout) override {
+    return slot_.WaitUntilOpen(timeout);
+  }
+  GateVerdict gate() const override { return slot_.Get(); }
+  bool connected() const override { return session_.connected(); }
+  void OnGateChange(std::function<void(const GateVerdict&)> callback) override {
+    slot_.Observe(std::move(callback));
+  }
+  void SetServing(bool serving) override { session_.SetServing(serving); }
+
+  void Drain() override {
+    if (worker_ != nullptr) worker_->Drain();
+    session_.SetDraining();
+  }
+
+  void Stop(const std::string& reason, absl::Duration timeout) override {
+    const absl::Duration stop_by = base::SystemClock()->SinceBoot() + timeout;
+    base::MutexLock lock(stop_mu_);
+    slot_.Stop();
+    // First the run, so that its end is reported and the lease free before the goodbye.
+    if (worker_ != nullptr) worker_->Stop(timeout * kWorkerShare);
+    const absl::Duration left = stop_by - base::SystemClock()->SinceBoot();
+    session_.Stop(reason, std::max(left, std::min(timeout, kMinGoodbye)));
+  }
+
+ private:
+  SessionOptions MakeSessionOptions(const AgentOptions& options, v1::BuildDeclaration declaration) {
+    SessionOptions out{.addresses = options.addresses, .reconnect_cap = options.reconnect_cap};
+    out.identity.set_session_id(session_id_);
+    out.identity.set_instance(ToWireText(
+        options.instance.empty() ? DefaultInstance() : options.instance, kMaxInstanceBytes));
+    out.identity.set_nonce(base::NewNonce());
+    out.identity.set_agent_version(LOCKSTEP_VERSION);
+    *out.identity.mutable_declaration() = std::move(declaration);
+    return out;
+  }
+
+  SessionHooks MakeHooks() {
+    return {
+        .prepare =
+            [this] {
+              if (worker_ != nullptr) worker_->WaitForFirstProbe(kFirstProbeLimit);
+            },
+        .connecting = [this](const std::string& why) { slot_.SetConnecting(why); },
+        .gate = [this](GateVerdict verdict) { slot_.Set(std::move(verdict)); },
+        .offer = [this](const LeaseOffer& offer) { Offer(offer); },
+        .revoked =
+            [this](const apply::LeaseToken& token, const std::string& why) {
+              if (worker_ != nullptr) worker_->Revoke(token, why);
+            },
+        .held_lease = [this] { return worker_ == nullptr ? std::nullopt : worker_->held(); },
+        .fitness = [this] { return worker_ == nullptr ? Fitness{} : worker_->fitness(); },
+        .admitted = [this] { return slot_.is_open(); },
+    };
+  }
+
+  WorkerListener MakeListener() {
+    return {
+        .fitness = [this](const Fitness&) { session_.Redial(); },
+        .answer = [this](const apply::LeaseToken& token, bool accepted,
+                         const std::string& why) { session_.Answer(token, accepted, why); },
+        .progress = [this](const apply::LeaseToken& token,
+                           const apply::Progress& done) { session_.ReportProgress(token, done); },
+    };
+  }
+
+  void Offer(const LeaseOffer& offer) {
+    if (worker_ != nullptr) return worker_->Offer(offer);
+    session_.Answer(offer.token, false, "this agent has no migrator connection");
+  }
+
+  const std::string session_id_;
+  GateSlot slot_;
+  Session session_;
+  GrpcRunClient client_;
+  std::unique_ptr<Worker> worker_;  // Null without a migrator connection.
+  base::Mutex stop_mu_;             // One Stop at a time.
+};
+
+}  // namespace
+}  // namespace agent
+
+absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentOptions options) {
+  RETURN_IF_ERROR(agent::CheckAddresses(options.addresses));
+  if (options.reconnect_cap <= absl::ZeroDuration()) {
+    return base::MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                           "reconnect_cap must be longer than zero");
+  }
+  if (!options.migrate_database.empty()) {
+    RETURN_IF_ERROR(agent::CheckConninfo(options.migrate_database));
+  }
+  ASSIGN_OR_RETURN(v1::BuildDeclaration declaration, agent::ReadDeclaration(options));
+  std::optional<GateVerdict> known;
+  if (!declaration.configured()) known = agent::NotConfigured(options);
+  auto started = std::make_unique<agent::AgentImpl>(options, std::move(declaration));
+  started->Run(known);
+  return started;
+}
+
+}  // namespace lockstep

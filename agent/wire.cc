@@ -1,0 +1,146 @@
+#include "agent/wire.h"
+
+#include <utility>
+
+#include "proto/convert/time.h"
+
+namespace lockstep::agent {
+namespace {
+
+v1::RunOutcome ToProto(apply::RunOutcome outcome) {
+  switch (outcome) {
+    case apply::RunOutcome::kSucceeded:
+      return v1::RUN_OUTCOME_SUCCEEDED;
+    case apply::RunOutcome::kFailed:
+      return v1::RUN_OUTCOME_FAILED;
+    case apply::RunOutcome::kNotStarted:
+      return v1::RUN_OUTCOME_NOT_STARTED;
+    case apply::RunOutcome::kUnknown:
+      return v1::RUN_OUTCOME_UNKNOWN;
+  }
+  return v1::RUN_OUTCOME_UNSPECIFIED;
+}
+
+v1::RunError ToProto(const apply::MigrationError& error) {
+  v1::RunError out;
+  out.set_version(error.version);
+  out.set_statement(error.statement);
+  out.set_line(error.line);
+  out.set_column(error.column);
+  out.set_sqlstate(ToWireText(error.sqlstate, 5));
+  out.set_message(ToWireText(error.message, kMaxWireText));
+  out.set_detail(ToWireText(error.detail, kMaxWireText));
+  out.set_hint(ToWireText(error.hint, kMaxWireText));
+  out.set_retryable(error.retryable);
+  out.set_agent_unfit(error.agent_unfit);
+  return out;
+}
+
+GateState FromProto(v1::GateState state) {
+  switch (state) {
+    case v1::GATE_STATE_OPEN:
+      return GateState::kOpen;
+    case v1::GATE_STATE_REFUSED:
+      return GateState::kRefused;
+    default:
+      return GateState::kWait;
+  }
+}
+
+// The length of the UTF-8 sequence that `text` begins with, 0 when it is none.
+size_t SequenceLength(absl::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const size_t length = lead < 0x80                    ? 1
+                        : lead >= 0xC2 && lead <= 0xDF ? 2
+                        : lead >= 0xE0 && lead <= 0xEF ? 3
+                        : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                       : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
+  }
+  return length;
+}
+
+}  // namespace
+
+std::string ToWireText(absl::string_view text, size_t max_bytes) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t length = SequenceLength(text);
+    const size_t taken = length == 0 ? 1 : length;
+    if (out.size() + taken > max_bytes) break;
+    if (length == 0) {
+      out.push_back('?');
+    } else {
+      out.append(text.data(), length);
+    }
+    text.remove_prefix(taken);
+  }
+  return out;
+}
+
+v1::LeaseToken ToProto(const apply::LeaseToken& token) {
+  v1::LeaseToken out;
+  out.set_epoch(token.epoch);
+  out.set_lease_id(token.lease_id);
+  return out;
+}
+
+apply::LeaseToken FromProto(const v1::LeaseToken& token) {
+  return {.epoch = token.epoch(), .lease_id = token.lease_id()};
+}
+
+v1::RunProgress ToProto(const apply::LeaseToken& token, const apply::Progress& progress) {
+  v1::RunProgress out;
+  *out.mutable_token() = ToProto(token);
+  out.set_version(progress.version);
+  out.set_statement(progress.statement);
+  out.set_statements(progress.statements);
+  out.set_committed(progress.committed);
+  return out;
+}
+
+v1::CompleteRunRequest ToProto(const apply::LeaseToken& token, const std::string& session_id,
+                               const apply::RunResult& result) {
+  v1::CompleteRunRequest out;
+  *out.mutable_token() = ToProto(token);
+  out.set_session_id(session_id);
+  out.set_outcome(ToProto(result.outcome));
+  out.set_committed(result.committed);
+  if (result.error.has_value()) *out.mutable_error() = ToProto(*result.error);
+  return out;
+}
+
+GateVerdict FromProto(const v1::Gate& gate) {
+  return {.state = FromProto(gate.state()),
+          .reason = gate.reason(),
+          .detail = gate.detail(),
+          .hint = gate.hint(),
+          .applied = gate.applied(),
+          .needs = gate.needs(),
+          .head = gate.head()};
+}
+
+LeaseOffer FromProto(const v1::LeaseOffer& offer) {
+  return {.token = FromProto(offer.token()), .first = offer.first(), .last = offer.last()};
+}
+
+FetchedRun FromProto(v1::FetchRunResponse response) {
+  FetchedRun run{
+      .items = {},
+      .settings = {.owner_role = response.owner_role(),
+                   .search_path = response.search_path(),
+                   .lock_timeout = convert::FromProto(response.lock_timeout()),
+                   .statement_timeout = convert::FromProto(response.statement_timeout())},
+      .more = response.more()};
+  for (v1::RunMigration& migration : *response.mutable_migrations()) {
+    run.items.push_back({.version = migration.ref().version(),
+                         .title = migration.ref().title(),
+                         .sql = std::move(*migration.mutable_sql()),
+                         .digest = migration.ref().digest()});
+  }
+  return run;
+}
+
+}  // namespace lockstep::agent
