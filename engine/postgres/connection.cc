@@ -87,6 +87,16 @@ class Connection::Impl {
   // Everything runs in autocommit as far as libpqxx knows; BEGIN and COMMIT are ours.
   std::optional<pqxx::nontransaction> transaction;
   bool lost = false;
+  // Whether a statement failed since the last BEGIN, so that the transaction may be an aborted one.
+  bool failed = false;
+
+  // Remembers what the failure means for what follows.
+  absl::Status Failed() {
+    const absl::Status status = StatusOfException();
+    failed = true;
+    if (IsConnectionLost(status)) lost = true;
+    return status;
+  }
 };
 
 Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -120,6 +130,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
 
 absl::StatusOr<Result> Connection::Query(const std::string& sql, const std::vector<Value>& params) {
   if (impl_->lost) return UnavailableError("the connection was lost before");
+  RETURN_IF_ERROR(CheckNoZeroByte(sql, params));
   try {
     std::vector<const char*> pointers;
     pointers.reserve(params.size());
@@ -139,27 +150,28 @@ absl::StatusOr<Result> Connection::Query(const std::string& sql, const std::vect
     }
     return result;
   } catch (...) {
-    const absl::Status status = StatusOfException();
-    if (IsConnectionLost(status)) impl_->lost = true;
-    return status;
+    return impl_->Failed();
   }
 }
 
 absl::Status Connection::RunScript(const std::string& sql) {
   if (impl_->lost) return UnavailableError("the connection was lost before");
+  RETURN_IF_ERROR(CheckNoZeroByte(sql));
   try {
     impl_->transaction->exec(sql);
     return absl::OkStatus();
   } catch (...) {
-    const absl::Status status = StatusOfException();
-    if (IsConnectionLost(status)) impl_->lost = true;
-    return status;
+    return impl_->Failed();
   }
 }
 
 absl::Status Connection::Wrap(const std::string& begin, const std::function<absl::Status()>& body) {
   RETURN_IF_ERROR(RunScript(begin));
-  const absl::Status done = body();
+  impl_->failed = false;
+  absl::Status done = body();
+  // PostgreSQL answers the COMMIT of an aborted transaction with a ROLLBACK and no error. Any
+  // statement tells whether this one is; a savepoint may have saved it.
+  if (done.ok() && impl_->failed) done = RunScript("SELECT 1");
   if (!done.ok()) {
     if (!impl_->lost) RunScript("ROLLBACK").IgnoreError();
     return done;

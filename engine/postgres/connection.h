@@ -47,7 +47,8 @@ class Connection {
   absl::Status RunScript(const std::string& sql);
 
   // Runs `body` between BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE and COMMIT; rolls back when
-  // it fails. UNKNOWN (COMMIT_IN_DOUBT) when the connection was lost in the COMMIT.
+  // it fails, and fails itself (INTERNAL, 25P02) when `body` hid that a statement in it failed.
+  // UNKNOWN (COMMIT_IN_DOUBT) when the connection was lost in the COMMIT.
   absl::Status InTransaction(const std::function<absl::Status()>& body);
   // The same, ISOLATION LEVEL REPEATABLE READ READ ONLY: one consistent snapshot.
   absl::Status InSnapshot(const std::function<absl::Status()>& body);

@@ -1,7 +1,6 @@
 #include "engine/postgres/errors.h"
 
 #include <array>
-#include <cstring>
 #include <map>
 #include <utility>
 
@@ -9,9 +8,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include <libpq-fe.h>
 
 #include "engine/base/error_info.h"
+#include "engine/postgres/conninfo.h"
 
 namespace lockstep::postgres {
 namespace {
@@ -94,6 +93,17 @@ absl::Status CommitInDoubtError(absl::string_view text) {
       absl::StrCat("connection lost while committing: ", absl::StripAsciiWhitespace(text)));
 }
 
+absl::Status CheckNoZeroByte(absl::string_view sql, const std::vector<Value>& params) {
+  bool found = sql.find('\0') != absl::string_view::npos;
+  for (const Value& value : params) {
+    found = found || (value.has_value() && value->find('\0') != std::string::npos);
+  }
+  if (!found) return absl::OkStatus();
+  return ToStatus({.sqlstate = "22021",
+                   .message = "a statement or parameter contains a zero byte, which PostgreSQL "
+                              "cannot store in text"});
+}
+
 std::string SqlStateOf(const absl::Status& status) { return base::MetadataOf(status, "sqlstate"); }
 
 bool IsRetryable(const absl::Status& status) {
@@ -131,21 +141,14 @@ absl::Status ConnectError(absl::string_view shown, absl::string_view text) {
 }
 
 std::string RedactConninfo(const std::string& conninfo) {
-  char* error = nullptr;
-  PQconninfoOption* options = PQconninfoParse(conninfo.c_str(), &error);
-  if (options == nullptr) {
-    PQfreemem(error);
-    return "(unreadable connection string)";
-  }
-  std::string host, port, dbname, user;
-  for (PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
-    if (option->val == nullptr) continue;
-    if (strcmp(option->keyword, "host") == 0) host = option->val;
-    if (strcmp(option->keyword, "port") == 0) port = option->val;
-    if (strcmp(option->keyword, "dbname") == 0) dbname = option->val;
-    if (strcmp(option->keyword, "user") == 0) user = option->val;
-  }
-  PQconninfoFree(options);
+  const auto named = ParseConninfo(conninfo);
+  if (!named.ok()) return "(unreadable connection string)";
+  const auto get = [&](const char* keyword) {
+    const auto it = named->find(keyword);
+    return it == named->end() ? std::string() : it->second;
+  };
+  const std::string host = get("host"), port = get("port"), dbname = get("dbname"),
+                    user = get("user");
   std::string shown = absl::StrCat("database \"", dbname.empty() ? "(default)" : dbname, "\"");
   if (!user.empty()) absl::StrAppend(&shown, " as \"", user, "\"");
   if (!host.empty()) absl::StrAppend(&shown, " at ", host, port.empty() ? "" : ":", port);

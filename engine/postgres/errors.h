@@ -19,9 +19,12 @@
 #define LOCKSTEP_ENGINE_POSTGRES_ERRORS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+
+#include "engine/postgres/result.h"
 
 namespace lockstep::postgres {
 
@@ -40,6 +43,10 @@ absl::Status ToStatus(const SqlError& error);
 absl::Status UnavailableError(absl::string_view text);
 // The connection was lost while a COMMIT was under way.
 absl::Status CommitInDoubtError(absl::string_view text);
+
+// INVALID_ARGUMENT (SQL_ERROR, 22021) when libpq, which takes C strings, would cut the statement or
+// a parameter at a zero byte.
+absl::Status CheckNoZeroByte(absl::string_view sql, const std::vector<Value>& params = {});
 
 // Returns the SQLSTATE that `status` carries, or "".
 std::string SqlStateOf(const absl::Status& status);

@@ -1,8 +1,10 @@
 #include "engine/postgres/pool.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 
 #include "engine/base/error_info.h"
 
@@ -12,8 +14,11 @@ absl::StatusOr<Pool::Lease> Pool::Take() {
   std::unique_ptr<Connection> connection;
   {
     base::MutexLock lock(mu_);
+    const absl::Time deadline = absl::Now() + options_.take_timeout;
     while (taken_ >= options_.size) {
-      if (!freed_.WaitFor(lock, options_.take_timeout)) {
+      // Not the whole timeout again: another taker may have been faster any number of times.
+      freed_.WaitFor(lock, std::max(deadline - absl::Now(), absl::ZeroDuration()));
+      if (taken_ >= options_.size && absl::Now() >= deadline) {
         return base::MakeError(
             absl::StatusCode::kResourceExhausted, "RATE_LIMITED",
             absl::StrCat("all ", options_.size, " database connections of the pool are busy"));

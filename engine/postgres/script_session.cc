@@ -1,6 +1,7 @@
 #include "engine/postgres/script_session.h"
 
 #include <cstdlib>
+#include <sys/socket.h>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -60,6 +61,29 @@ bool IsSuccess(ExecStatusType status) {
   return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 }
 
+bool IsCopy(ExecStatusType status) {
+  return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
+absl::Status CopyRefused() {
+  return ToStatus({.sqlstate = "0A000",
+                   .message = "COPY FROM STDIN and COPY TO STDOUT cannot run in a migration"});
+}
+
+// Nothing feeds a COPY here; ending it makes the statement fail and the session stay usable.
+void EndCopy(PGconn* connection, ExecStatusType status) {
+  if (status == PGRES_COPY_IN) PQputCopyEnd(connection, "COPY is not supported here");
+  for (;;) {
+    char* row = nullptr;
+    if (status == PGRES_COPY_OUT && PQgetCopyData(connection, &row, 0) > 0) {
+      PQfreemem(row);
+      continue;
+    }
+    const ResultHandle rest(PQgetResult(connection), PQclear);
+    if (rest == nullptr) return;
+  }
+}
+
 std::vector<const char*> Pointers(const std::vector<Value>& params) {
   std::vector<const char*> pointers;
   for (const Value& value : params) pointers.push_back(value ? value->c_str() : nullptr);
@@ -82,6 +106,13 @@ struct ScriptSession::Impl {
   }
 
   absl::Status Lost() const { return UnavailableError(PQerrorMessage(connection)); }
+
+  // Ends the session where libpq cannot leave its state any more: in a pipeline it hands out the
+  // result of a COPY again and again.
+  void Abandon() {
+    shutdown(PQsocket(connection), SHUT_RDWR);
+    PQconsumeInput(connection);
+  }
 
   // A failure that came with the end of the session is a lost connection, whatever its SQLSTATE.
   absl::Status Failure(const PGresult* result) const {
@@ -116,6 +147,7 @@ absl::StatusOr<std::unique_ptr<ScriptSession>> ScriptSession::Open(
 
 absl::StatusOr<Result> ScriptSession::Execute(const std::string& sql,
                                               const std::vector<Value>& params) {
+  RETURN_IF_ERROR(CheckNoZeroByte(sql, params));
   const std::vector<const char*> pointers = Pointers(params);
   const ResultHandle result(
       PQexecParams(impl_->connection, sql.c_str(), static_cast<int>(pointers.size()), nullptr,
@@ -123,20 +155,9 @@ absl::StatusOr<Result> ScriptSession::Execute(const std::string& sql,
       PQclear);
   if (result == nullptr) return impl_->Lost();
   const ExecStatusType status = PQresultStatus(result.get());
-  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
-    // Nothing feeds a COPY here; ending it makes the statement fail and the session stay usable.
-    if (status == PGRES_COPY_IN) PQputCopyEnd(impl_->connection, "COPY is not supported here");
-    for (;;) {
-      char* row = nullptr;
-      if (status == PGRES_COPY_OUT && PQgetCopyData(impl_->connection, &row, 0) > 0) {
-        PQfreemem(row);
-        continue;
-      }
-      const ResultHandle rest(PQgetResult(impl_->connection), PQclear);
-      if (rest == nullptr) break;
-    }
-    return ToStatus({.sqlstate = "0A000",
-                     .message = "COPY FROM STDIN and COPY TO STDOUT cannot run in a migration"});
+  if (IsCopy(status)) {
+    EndCopy(impl_->connection, status);
+    return CopyRefused();
   }
   if (!IsSuccess(status)) return impl_->Failure(result.get());
   return ResultOf(result.get());
@@ -144,6 +165,9 @@ absl::StatusOr<Result> ScriptSession::Execute(const std::string& sql,
 
 absl::StatusOr<std::vector<Result>> ScriptSession::Pipeline(const std::vector<Command>& commands) {
   LOCKSTEP_CHECK(commands.size() <= kMaxPipeline);
+  for (const Command& command : commands) {
+    RETURN_IF_ERROR(CheckNoZeroByte(command.sql, command.params));
+  }
   PGconn* const connection = impl_->connection;
   if (PQenterPipelineMode(connection) != 1) return impl_->Lost();
   for (const Command& command : commands) {
@@ -161,6 +185,10 @@ absl::StatusOr<std::vector<Result>> ScriptSession::Pipeline(const std::vector<Co
       const ResultHandle result(PQgetResult(connection), PQclear);
       if (result == nullptr) break;  // The end of this command's results.
       const ExecStatusType status = PQresultStatus(result.get());
+      if (IsCopy(status)) {
+        impl_->Abandon();
+        return first_failure.ok() ? CopyRefused() : first_failure;
+      }
       if (IsSuccess(status)) {
         results.push_back(ResultOf(result.get()));
       } else if (first_failure.ok() && status != PGRES_PIPELINE_ABORTED) {

@@ -50,7 +50,8 @@ class ScriptSession {
   absl::StatusOr<Result> Execute(const std::string& sql, const std::vector<Value>& params = {});
 
   // Sends all commands as one pipeline with one Sync at its end; returns their results, or the
-  // first failure (later commands were skipped by the server). At most kMaxPipeline commands.
+  // first failure (later commands were skipped by the server). At most kMaxPipeline commands; a
+  // COPY among them ends the session.
   static constexpr int kMaxPipeline = 64;
   absl::StatusOr<std::vector<Result>> Pipeline(const std::vector<Command>& commands);
 
