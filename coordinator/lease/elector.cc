@@ -102,7 +102,7 @@ absl::Duration Elector::Follow(postgres::Connection& database) {
       seen_.token.epoch > 0 && sent - seen_since_ > options_.durations.leader_ttl * kStaleTtls;
   const std::string candidate = base::NewUuid();
   // Epoch 0 never matches a row: without staleness only an expired lease is taken.
-  const auto row = AcquireLeadership(database, candidate, options_.address,
+  const auto row = AcquireLeadership(database, candidate, options_.address(),
                                      options_.durations.leader_ttl, stale ? seen_ : LeaderRow{});
   if (!row.ok()) {
     base::LogWarning("leader election failed", {{"error", std::string(row.status().message())}});

@@ -34,7 +34,8 @@ namespace lockstep::coordinator {
 
 struct ElectorOptions {
   postgres::ConnectionOptions connection;
-  std::string address;  // What followers send clients to.
+  // What followers send clients to; asked for at each election, when the port is known.
+  std::function<std::string()> address = [] { return std::string(); };
   Durations durations;
   const base::Clock* clock = base::SystemClock();
   // Called from the elector's thread when leadership is won (with the token) or lost.

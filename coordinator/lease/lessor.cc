@@ -108,6 +108,14 @@ void Lessor::StreamLost(const std::string& session_id) {
       std::min(held_->deadline, options_.clock->SinceBoot() + options_.durations.lease_reconnect);
 }
 
+void Lessor::Decline(const std::string& session_id, const LeaseToken& token) {
+  base::MutexLock lock(mu_);
+  if (!held_.has_value() || held_->lease.session != session_id || held_->lease.token != token) {
+    return;
+  }
+  held_->deadline = options_.clock->SinceBoot();
+}
+
 bool Lessor::StreamBack(const std::string& session_id, const LeaseToken& token) {
   base::MutexLock lock(mu_);
   if (!held_.has_value() || held_->lease.session != session_id || held_->lease.token != token) {

@@ -65,6 +65,8 @@ class Lessor {
   void Heartbeat(const std::string& session_id);
   // The holder's stream broke: it has lease_reconnect to come back.
   void StreamLost(const std::string& session_id);
+  // The holder declined the offer: overdue at once.
+  void Decline(const std::string& session_id, const LeaseToken& token);
   // False when `token` is not what is held: the agent must let go.
   bool StreamBack(const std::string& session_id, const LeaseToken& token);
   // False when `token` is not what is held.

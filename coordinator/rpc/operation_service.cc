@@ -1,0 +1,129 @@
+#include "coordinator/rpc/operation_service.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+#include "coordinator/rpc/to_proto.h"
+#include "coordinator/rpc/unary.h"
+#include "engine/base/status_macros.h"
+#include "proto/convert/status.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+constexpr int kDefaultPage = 50;
+constexpr int kMaxPage = 500;
+constexpr size_t kMaxActor = 128;
+constexpr size_t kMaxReason = 1024;
+
+}  // namespace
+
+OperationServiceImpl::OperationServiceImpl(Operations* operations, base::WorkerPool* workers,
+                                           WatchHub* hub)
+    : operations_(operations), workers_(workers), hub_(hub) {
+  hub_->AddTopic([this] { return TellWatchers(); });
+}
+
+grpc::ServerUnaryReactor* OperationServiceImpl::GetOperation(grpc::CallbackServerContext* context,
+                                                             const v1::GetOperationRequest* request,
+                                                             v1::GetOperationResponse* response) {
+  return RunUnary(context, workers_, [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const OperationView view, operations_->Get(request->operation_id()));
+    *response->mutable_operation() = ToProto(view);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* OperationServiceImpl::ListOperations(
+    grpc::CallbackServerContext* context, const v1::ListOperationsRequest* request,
+    v1::ListOperationsResponse* response) {
+  return RunUnary(context, workers_,
+                  [this, request, response] { return DoList(*request, *response); });
+}
+
+absl::Status OperationServiceImpl::DoList(const v1::ListOperationsRequest& request,
+                                          v1::ListOperationsResponse& response) {
+  const int size =
+      request.page_size() <= 0 ? kDefaultPage : std::min(request.page_size(), kMaxPage);
+  std::optional<absl::Time> before;
+  if (!request.page_token().empty()) {
+    int64_t micros = 0;
+    if (!absl::SimpleAtoi(request.page_token(), &micros)) {
+      return InvalidField("page_token", "not one of ours");
+    }
+    before = absl::FromUnixMicros(micros);
+  }
+  ASSIGN_OR_RETURN(const auto views, operations_->List(before, size, request.active_only()));
+  for (const OperationView& view : views) *response.add_operations() = ToProto(view);
+  if (static_cast<int>(views.size()) == size) {
+    response.set_next_page_token(absl::StrCat(absl::ToUnixMicros(views.back().row.created_at)));
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* OperationServiceImpl::CancelOperation(
+    grpc::CallbackServerContext* context, const v1::CancelOperationRequest* request,
+    v1::CancelOperationResponse* response) {
+  return RunUnary(context, workers_, [this, request, response]() -> absl::Status {
+    RETURN_IF_ERROR(CheckText("actor", request->actor(), kMaxActor));
+    RETURN_IF_ERROR(CheckText("reason", request->reason(), kMaxReason));
+    ASSIGN_OR_RETURN(
+        const OperationView view,
+        operations_->Cancel(request->operation_id(), request->actor(), request->reason()));
+    *response->mutable_operation() = ToProto(view);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerWriteReactor<v1::WatchOperationResponse>* OperationServiceImpl::WatchOperation(
+    grpc::CallbackServerContext*, const v1::WatchOperationRequest* request) {
+  auto watcher = OperationWatcher::Start();
+  {
+    base::MutexLock lock(mu_);
+    if (!shut_down_.ok()) {
+      watcher->End(convert::ToGrpc(shut_down_));
+    } else if (watchers_.size() >= kMaxWatchers) {
+      watcher->End(convert::ToGrpc(RateLimited()));
+    } else {
+      watchers_.emplace(request->operation_id(), watcher);
+    }
+  }
+  hub_->Notify();
+  return watcher.get();
+}
+
+bool OperationServiceImpl::TellWatchers() {
+  std::multimap<std::string, std::shared_ptr<OperationWatcher>> watchers;
+  {
+    base::MutexLock lock(mu_);
+    for (auto it = watchers_.begin(); it != watchers_.end();) {
+      it = it->second->over() ? watchers_.erase(it) : std::next(it);
+    }
+    watchers = watchers_;
+  }
+  for (auto it = watchers.begin(); it != watchers.end();) {
+    const std::string id = it->first;
+    const auto view = operations_->Get(id);
+    v1::WatchOperationResponse response;
+    if (view.ok()) *response.mutable_operation() = ToProto(*view);
+    for (; it != watchers.end() && it->first == id; ++it) {
+      if (view.ok()) it->second->Push(response);
+      if (view.ok() && HasEnded(view->row.state)) it->second->End(grpc::Status::OK);
+      // A database that is away for a moment does not end a watch.
+      if (absl::IsNotFound(view.status())) it->second->End(convert::ToGrpc(view.status()));
+    }
+  }
+  return !watchers.empty();
+}
+
+void OperationServiceImpl::Shutdown(const absl::Status& status) {
+  base::MutexLock lock(mu_);
+  shut_down_ = status;
+  for (auto& [id, watcher] : watchers_) watcher->End(convert::ToGrpc(status));
+  watchers_.clear();
+}
+
+}  // namespace lockstep::coordinator

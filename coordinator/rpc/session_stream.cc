@@ -1,0 +1,190 @@
+#include "coordinator/rpc/session_stream.h"
+
+#include <utility>
+
+#include "coordinator/rpc/to_proto.h"
+#include "engine/base/error_info.h"
+#include "engine/base/log.h"
+#include "engine/base/status_macros.h"
+#include "proto/convert/status.h"
+#include "proto/convert/time.h"
+
+namespace lockstep::coordinator {
+
+std::shared_ptr<SessionStream> SessionStream::Start(const SessionPeers* peers) {
+  auto stream = std::make_shared<SessionStream>(peers);
+  stream->self_ = stream;
+  stream->StartRead(&stream->incoming_);
+  return stream;
+}
+
+void SessionStream::Put(std::optional<v1::SessionResponse>& slot, v1::SessionResponse response) {
+  base::MutexLock lock(mu_);
+  slot = std::move(response);
+  Pump();
+}
+
+// Writes the most urgent slot when nothing is being written.
+void SessionStream::Pump() {
+  if (writing_ || finished_) return;
+  for (auto* slot : {&welcome_, &revoked_, &offer_, &gate_, &ack_}) {
+    if (!slot->has_value()) continue;
+    outgoing_ = *std::move(*slot);
+    slot->reset();
+    writing_ = true;
+    StartWrite(&outgoing_);
+    return;
+  }
+}
+
+void SessionStream::OnWriteDone(bool ok) {
+  base::MutexLock lock(mu_);
+  writing_ = false;
+  if (ok) Pump();
+}
+
+void SessionStream::SendGate(const Verdict& verdict) {
+  v1::SessionResponse response;
+  *response.mutable_gate() = ToProto(verdict, peers_->durations.admission_validity);
+  Put(gate_, std::move(response));
+}
+
+void SessionStream::SendOffer(const LeaseOffer& offer) {
+  v1::SessionResponse response;
+  v1::LeaseOffer* const proto = response.mutable_lease_offer();
+  *proto->mutable_token() = ToProto(offer.token);
+  proto->set_first(offer.first);
+  proto->set_last(offer.last);
+  *proto->mutable_expires_at() = convert::ToProto(offer.expires_at);
+  Put(offer_, std::move(response));
+}
+
+void SessionStream::SendRevoked(const LeaseToken& token, const std::string& reason) {
+  v1::SessionResponse response;
+  *response.mutable_lease_revoked()->mutable_token() = ToProto(token);
+  response.mutable_lease_revoked()->set_reason(reason);
+  Put(revoked_, std::move(response));
+}
+
+void SessionStream::Close(const absl::Status& status) {
+  base::MutexLock lock(mu_);
+  if (finished_) return;
+  finished_ = true;
+  Finish(convert::ToGrpc(status));
+}
+
+void SessionStream::OnReadDone(bool ok) {
+  const absl::Status handled = ok ? Handle(incoming_) : absl::OkStatus();
+  if (!ok || !handled.ok()) {
+    Close(handled);
+    return;
+  }
+  // No operation may start after Finish, which another thread may be calling right now.
+  base::MutexLock lock(mu_);
+  if (!finished_) StartRead(&incoming_);
+}
+
+void SessionStream::OnDone() {
+  if (!session_id_.empty()) {
+    peers_->lessor->StreamLost(session_id_);
+    peers_->fleet->Disconnect(session_id_, this, goodbye_);
+    peers_->wake_driver();
+  }
+  self_.reset();
+}
+
+absl::Status SessionStream::Handle(const v1::SessionRequest& request) {
+  if (request.has_hello()) return HandleHello(request.hello());
+  if (session_id_.empty()) return InvalidField("message", "the first message must be hello");
+  switch (request.message_case()) {
+    case v1::SessionRequest::kHeartbeat: {
+      peers_->fleet->Heartbeat(session_id_, request.heartbeat().serving());
+      peers_->lessor->Heartbeat(session_id_);
+      v1::SessionResponse response;
+      response.mutable_heartbeat_ack()->set_sequence(request.heartbeat().sequence());
+      Put(ack_, std::move(response));
+      return absl::OkStatus();
+    }
+    case v1::SessionRequest::kProgress:
+      HandleProgress(request.progress());
+      return absl::OkStatus();
+    case v1::SessionRequest::kLeaseAnswer:
+      HandleAnswer(request.lease_answer());
+      return absl::OkStatus();
+    case v1::SessionRequest::kDrain:
+      peers_->fleet->Drain(session_id_);
+      return absl::OkStatus();
+    case v1::SessionRequest::kGoodbye:
+      goodbye_ = true;
+      // Closing the stream is the acknowledgement the agent waits for.
+      peers_->fleet->Disconnect(session_id_, this, true);
+      peers_->wake_driver();
+      Close(absl::OkStatus());
+      return absl::OkStatus();
+    default:
+      return absl::OkStatus();  // A newer agent's message: not for us.
+  }
+}
+
+absl::Status SessionStream::HandleHello(const v1::Hello& hello) {
+  ASSIGN_OR_RETURN(const LeaderToken leader, peers_->accepting());
+  ASSIGN_OR_RETURN(const Declaration declaration, FromProto(hello));
+  if (!session_id_.empty() && session_id_ != declaration.session_id) {
+    return InvalidField("session_id", "a stream carries one session");
+  }
+  session_id_ = declaration.session_id;
+  v1::SessionResponse response;
+  v1::Welcome* const welcome = response.mutable_welcome();
+  *welcome->mutable_heartbeat_interval() = convert::ToProto(peers_->durations.heartbeat);
+  *welcome->mutable_stop_after() = convert::ToProto(peers_->durations.stop_after);
+  welcome->set_leader_epoch(leader.epoch);
+  Put(welcome_, std::move(response));
+  RETURN_IF_ERROR(peers_->fleet->Register(shared_from_this(), declaration, hello.serving()));
+  ResumeLease(hello);
+  peers_->wake_driver();
+  return absl::OkStatus();
+}
+
+// An agent that comes back in the middle of a run goes on when its token is still the one that is
+// held; one that never got its offer gets it again.
+void SessionStream::ResumeLease(const v1::Hello& hello) {
+  if (hello.has_held_lease() && hello.held_lease().epoch() > 0) {
+    const LeaseToken token = FromProto(hello.held_lease());
+    if (!peers_->lessor->StreamBack(session_id_, token)) {
+      SendRevoked(token, "the lease is not current");
+    }
+    return;
+  }
+  const auto held = peers_->lessor->held();
+  if (!held.has_value() || held->lease.session != session_id_) return;
+  peers_->lessor->StreamBack(session_id_, held->lease.token);
+  SendOffer({.token = held->lease.token,
+             .first = held->lease.first,
+             .last = held->lease.last,
+             .expires_at = peers_->clock->Now() + peers_->durations.lease_ttl});
+}
+
+void SessionStream::HandleProgress(const v1::RunProgress& progress) {
+  const bool current =
+      peers_->lessor->Progress(FromProto(progress.token()), {.version = progress.version(),
+                                                             .statement = progress.statement(),
+                                                             .statements = progress.statements(),
+                                                             .committed = progress.committed()});
+  if (!current) return;
+  if (progress.committed() != committed_) {
+    committed_ = progress.committed();
+    peers_->wake_driver();
+  }
+  peers_->on_progress();
+}
+
+void SessionStream::HandleAnswer(const v1::LeaseAnswer& answer) {
+  if (answer.accepted()) return;
+  base::LogInfo("offer declined", {{"session", session_id_}, {"reason", answer.reason()}});
+  // The lease ends by the report that follows or by its expiry; nothing runs under it.
+  peers_->fleet->MarkDeclined(session_id_, peers_->durations.retry_base);
+  peers_->lessor->Decline(session_id_, FromProto(answer.token()));
+  peers_->wake_driver();
+}
+
+}  // namespace lockstep::coordinator
