@@ -1,0 +1,62 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # variables are shared between the sourced files
+# What tests/run.sh runs: one function a step, each called in a process of its own under `set -e`, in
+# the root of the checkout. Needs deploy/lib and the variables `builds`, `models`, `fuzz_seconds` and
+# `no_aslr`.
+
+# configure_and_build PRESET [TARGET...]: without targets, everything.
+configure_and_build() {
+  local preset=$1 targets=()
+  shift
+  cmake --preset "$preset" -B "$builds/$preset"
+  if (($#)); then targets=(--target "$@"); fi
+  # One compiler a processor: each takes up to half a gigabyte.
+  cmake --build "$builds/$preset" --parallel "$(nproc)" "${targets[@]}"
+}
+
+# run_ctest PRESET [ARGUMENT...]
+run_ctest() {
+  local preset=$1
+  shift
+  "${no_aslr[@]}" ctest --test-dir "$builds/$preset" --parallel 2 --output-on-failure --no-tests=error "$@"
+}
+
+step_packages() { install_packages deploy/packages.txt tests/packages.txt; }
+
+step_build() { configure_and_build dev; }
+
+step_tests() { run_ctest dev; }
+
+step_models() { tests/model/run.sh "--$models"; }
+
+# The migrations against a PostgreSQL of their own, by psql and pg_dump alone.
+step_schema() {
+  directory=$(mktemp -d /tmp/lockstep-schema.XXXXXX)
+  chmod 755 -- "$directory"
+  trap '[[ -z ${postgres_process-} ]] || postgres_stop; rm -rf -- "$directory"' EXIT
+  postgres_start "$directory/postgres"
+  tests/migrations/check_schema.sh "$(postgres_url postgres postgres)"
+}
+
+# clang's thread-safety analysis is made while it compiles; nothing is run.
+step_clang() { configure_and_build clang; }
+
+# The tests of the core, which links nothing that ThreadSanitizer cannot see into.
+step_tsan() {
+  configure_and_build tsan
+  run_ctest tsan
+}
+
+# Tests that need a whole fleet stay out: what they run is run here in parts.
+step_asan() {
+  local tests
+  cmake --preset asan -B "$builds/asan"
+  mapfile -t tests < <(ctest --test-dir "$builds/asan" -N -L '^(unit|pg)$' |
+    sed -nE 's/^ *Test +#[0-9]+: ([A-Za-z0-9_]+)$/\1/p')
+  ((${#tests[@]} > 0)) || die 'no tests are labelled unit or pg'
+  configure_and_build asan "${tests[@]}"
+  run_ctest asan -L '^(unit|pg)$'
+}
+
+step_fuzz() { LOCKSTEP_FUZZ_BUILD="$builds/fuzz" tests/fuzz/run.sh "$fuzz_seconds"; }
+
+step_quickstart() { LOCKSTEP_BUILD_ROOT="$builds" deploy/quickstart.sh; }
