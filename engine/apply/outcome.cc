@@ -17,6 +17,8 @@ using postgres::Param;
 constexpr base::BackoffOptions kAskAgain = {.base = absl::Milliseconds(50),
                                             .cap = absl::Seconds(1)};
 
+constexpr int kDenials = 2;
+
 constexpr char kAsk[] =
     "SELECT lockstep.outcome($1::pg_catalog.int8, $2::pg_catalog.uuid, $3::pg_catalog.int4,"
     " $4::pg_catalog.text::pg_catalog.xid8)";
@@ -38,15 +40,22 @@ CommitOutcome ResolveCommit(const MigrationSessionOptions& options, const LeaseT
                             const Cancellation& cancellation, absl::Duration limit) {
   const absl::Duration deadline = base::SystemClock()->SinceBoot() + limit;
   base::Backoff backoff(kAskAgain);
+  // The history and the transaction's status are two reads, and the COMMIT may fall between them: a
+  // first "not applied" only proves that the transaction has ended, the second that it left
+  // nothing.
+  int denials = 0;
   for (;;) {
     const absl::StatusOr<std::string> answer = Ask(options, token, version, xid);
     if (answer.ok() && *answer == "committed") return CommitOutcome::kCommitted;
-    if (answer.ok() && *answer == "not_applied") return CommitOutcome::kNotApplied;
+    denials = answer.ok() && *answer == "not_applied" ? denials + 1 : 0;
+    if (denials == kDenials) return CommitOutcome::kNotApplied;
+    if (denials > 0) continue;
     const absl::Duration left = deadline - base::SystemClock()->SinceBoot();
     if (left <= absl::ZeroDuration() || cancellation.WaitFor(std::min(left, backoff.Next()))) {
-      base::LogWarning("outcome of a commit unknown",
-                       {{"version", std::to_string(version)},
-                        {"answer", answer.ok() ? *answer : answer.status().ToString()}});
+      base::LogWarning(
+          "outcome of a commit unknown",
+          {{"version", std::to_string(version)},
+           {"answer", answer.ok() ? *answer : std::string(answer.status().message())}});
       return CommitOutcome::kUnknown;
     }
   }

@@ -129,7 +129,7 @@ absl::Status CheckCatalog(ScriptSession& session) {
     return MakeError(
         StatusCode::kPermissionDenied, "PERMISSION",
         absl::StrCat("role \"", row.Text(3), "\" may not execute lockstep.open and lockstep.close"),
-        {{"role", row.Text(3)}}, absl::StrCat("GRANT lockstep_agent TO \"", row.Text(3), "\""));
+        {{"role", row.Text(3)}}, absl::StrCat("GRANT lockstep_agents TO \"", row.Text(3), "\""));
   }
   return absl::OkStatus();
 }
@@ -152,7 +152,7 @@ absl::Status CheckPower(ScriptSession& session) {
   return Refuse("ROLE_TOO_POWERFUL",
                 absl::StrCat("role \"", row.Text(2), "\" has ", power, through,
                              ", so migrations could rewrite lockstep's own tables"),
-                "connect as a plain role that is a member of the owner role and of lockstep_agent",
+                "connect as a plain role that is a member of the owner role and of lockstep_agents",
                 {{"role", row.Text(2)}, {"power", power}});
 }
 
