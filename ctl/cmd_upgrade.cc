@@ -120,6 +120,7 @@ absl::StatusOr<int> Upgrade(Context& context, const Arguments& arguments,
   }
   ASSIGN_OR_RETURN(const v1::PlanUpgradeResponse plan,
                    context.client.Call(&v1::ReleaseService::Stub::PlanUpgrade, request));
+  RETURN_IF_ERROR(CheckBlocked(plan));
   if (only.has_value()) RETURN_IF_ERROR(CheckOnly(plan, *only));
   ShowPlan(context.console, plan);
   if (!ToRun(plan).empty() && !arguments.Has("--yes")) {

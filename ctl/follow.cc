@@ -66,15 +66,22 @@ absl::Status MigrationFailed(const v1::Operation& operation, std::optional<bool>
       std::move(info));
 }
 
-absl::Status OperationFailed(const v1::Operation& operation) {
-  const std::string why = operation.has_error() ? operation.error().message() : "";
-  return base::MakeError(
-      absl::StatusCode::kUnknown, "OPERATION_FAILED",
-      absl::StrCat(operation.operation_id(), " failed", why.empty() ? "" : ": ", why),
-      {{"operation_id", operation.operation_id()},
-       {"applied", absl::StrCat(operation.applied())},
-       {"effect", absl::StrCat("the database is at ", operation.applied())}},
-      "`lockstep status` shows what is in the way");
+// The coordinator's own verdict: a migration's turn came and it could not run. No statement was
+// tried, so there is no SQLSTATE, and trying again changes nothing.
+bool IsBlocked(const v1::RunError& error) {
+  return error.sqlstate().empty() && error.statement() == 0 && error.line() == 0 &&
+         !error.retryable();
+}
+
+absl::Status Blocked(const v1::Operation& operation) {
+  const std::string why = operation.error().message();
+  return base::MakeError(absl::StatusCode::kFailedPrecondition, "BLOCKED",
+                         absl::StrCat("the upgrade is blocked", why.empty() ? "" : ": ", why),
+                         {{"operation_id", operation.operation_id()},
+                          {"version", absl::StrCat(operation.error().version())},
+                          {"applied", absl::StrCat(operation.applied())},
+                          {"effect", absl::StrCat("the database is at ", operation.applied())}},
+                         "`lockstep plan` shows what is in the way");
 }
 
 }  // namespace
@@ -143,8 +150,8 @@ absl::StatusOr<v1::Operation> Follow(Context& context, const std::string& operat
 absl::Status OutcomeOf(const v1::Operation& operation, std::optional<bool> transactional) {
   switch (operation.state()) {
     case v1::OPERATION_STATE_FAILED:
-      return operation.error().version() > 0 ? MigrationFailed(operation, transactional)
-                                             : OperationFailed(operation);
+      return IsBlocked(operation.error()) ? Blocked(operation)
+                                          : MigrationFailed(operation, transactional);
     case v1::OPERATION_STATE_CANCELLED:
       return base::MakeError(
           absl::StatusCode::kCancelled, kReasonCancelled,

@@ -23,7 +23,8 @@ absl::StatusOr<v1::Operation> Follow(Context& context, const std::string& operat
 // Where an operation is, in one line; `since` is how long ago it said so.
 std::string ProgressLine(const v1::Operation& operation, absl::Duration since);
 
-// OK for SUCCEEDED (and what has not ended); MIGRATION_FAILED with its facts; OPERATION_CANCELLED.
+// OK for SUCCEEDED (and what has not ended); MIGRATION_FAILED with its facts; FAILED_PRECONDITION
+// (BLOCKED) when a migration could not even be tried; OPERATION_CANCELLED.
 // `transactional` tells whether the failed version ran inside a transaction; absent when unknown.
 absl::Status OutcomeOf(const v1::Operation& operation, std::optional<bool> transactional);
 

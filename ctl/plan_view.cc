@@ -1,21 +1,32 @@
 #include "ctl/plan_view.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 #include "ctl/output.h"
 #include "ctl/sanitize.h"
 #include "ctl/table.h"
+#include "engine/base/error_info.h"
 
 namespace lockstep::ctl {
 namespace {
+
+bool Runs(const v1::PlannedMigration& migration) {
+  return !migration.left_waiting() && migration.blocked_by().empty();
+}
 
 std::string Notes(const v1::PlannedMigration& migration) {
   std::string notes;
   const auto add = [&notes](absl::string_view note) {
     absl::StrAppend(&notes, notes.empty() ? "" : "; ", note);
   };
-  if (migration.left_waiting()) add("left waiting");
-  if (!migration.blocked_by().empty()) add(absl::StrCat("blocked: ", migration.blocked_by()));
+  if (migration.left_waiting()) {
+    add("left waiting");
+  } else if (!migration.blocked_by().empty()) {
+    add(absl::StrCat("blocked: ", migration.blocked_by()));
+  }
   if (!migration.transactional()) add("outside a transaction");
   return notes;
 }
@@ -30,7 +41,7 @@ Tone ToneOf(const v1::PlannedMigration& migration) {
 std::vector<int32_t> ToRun(const v1::PlanUpgradeResponse& plan) {
   std::vector<int32_t> versions;
   for (const auto& migration : plan.migrations()) {
-    if (!migration.left_waiting()) versions.push_back(migration.ref().version());
+    if (Runs(migration)) versions.push_back(migration.ref().version());
   }
   return versions;
 }
@@ -43,12 +54,39 @@ std::vector<int32_t> LeftWaiting(const v1::PlanUpgradeResponse& plan) {
   return versions;
 }
 
+const v1::PlannedMigration* BlockedStep(const v1::PlanUpgradeResponse& plan) {
+  for (const auto& migration : plan.migrations()) {
+    if (!migration.left_waiting() && !migration.blocked_by().empty()) return &migration;
+  }
+  return nullptr;
+}
+
+absl::Status CheckBlocked(const v1::PlanUpgradeResponse& plan) {
+  const v1::PlannedMigration* blocked = BlockedStep(plan);
+  if (blocked == nullptr || !ToRun(plan).empty()) return absl::OkStatus();
+  const std::string name = absl::StrCat(blocked->ref().version(), " ", blocked->ref().title());
+  base::ErrorInfo info{
+      .reason = "BLOCKED",
+      .metadata = {{"version", absl::StrCat(blocked->ref().version())},
+                   {"title", blocked->ref().title()},
+                   {"effect", absl::StrCat("the database is at ", plan.applied())}},
+      .blockers = {{"migration", name, blocked->blocked_by()}}};
+  return base::MakeError(absl::StatusCode::kFailedPrecondition,
+                         absl::StrCat("migration ", name, " is blocked"), std::move(info));
+}
+
 std::string PlanSummary(const v1::PlanUpgradeResponse& plan) {
   const std::vector<int32_t> versions = ToRun(plan);
-  if (versions.empty()) return absl::StrCat("up to date at ", plan.applied());
-  return absl::StrCat(plan.applied(), " -> ", plan.target(), ": ",
-                      Count(static_cast<int64_t>(versions.size()), "migration"), " ",
-                      VersionRange(versions));
+  const v1::PlannedMigration* blocked = BlockedStep(plan);
+  if (versions.empty()) {
+    return blocked != nullptr ? absl::StrCat("blocked at ", blocked->ref().version())
+                              : absl::StrCat("up to date at ", plan.applied());
+  }
+  const int32_t reached = blocked != nullptr ? versions.back() : plan.target();
+  return absl::StrCat(
+      plan.applied(), " -> ", std::max(reached, plan.applied()), ": ",
+      Count(static_cast<int64_t>(versions.size()), "migration"), " ", VersionRange(versions),
+      blocked == nullptr ? "" : absl::StrCat(", then blocked at ", blocked->ref().version()));
 }
 
 std::string PlanTable(const v1::PlanUpgradeResponse& plan, const Style& style, int width) {
@@ -69,7 +107,7 @@ std::string PlanTable(const v1::PlanUpgradeResponse& plan, const Style& style, i
 std::string PlanSql(const v1::PlanUpgradeResponse& plan) {
   std::string text;
   for (const auto& migration : plan.migrations()) {
-    if (migration.left_waiting()) continue;
+    if (!Runs(migration)) continue;
     // The title is one line here, so it cannot end the comment and smuggle a statement in.
     absl::StrAppend(&text, text.empty() ? "" : "\n", "-- ", migration.ref().version(), " ",
                     Sanitize(migration.ref().title()), " (", PhaseWord(migration.phase()), ")\n");
@@ -87,11 +125,10 @@ std::vector<std::string> PlanWarnings(const v1::PlanUpgradeResponse& plan) {
     warnings.push_back(
         "note: no agent with --migrate-database is connected; an upgrade would wait for one");
   }
-  for (const auto& migration : plan.migrations()) {
-    if (migration.blocked_by().empty()) continue;
-    warnings.push_back(absl::StrCat("blocked: ", migration.ref().version(), " ",
-                                    Sanitize(migration.ref().title()), ": ",
-                                    Sanitize(migration.blocked_by())));
+  if (const v1::PlannedMigration* blocked = BlockedStep(plan); blocked != nullptr) {
+    warnings.push_back(
+        Sanitize(absl::StrCat("note: ", blocked->ref().version(), " ", blocked->ref().title(),
+                              " is blocked: ", blocked->blocked_by())));
   }
   return warnings;
 }

@@ -2,9 +2,11 @@
 #ifndef LOCKSTEP_CTL_PLAN_VIEW_H_
 #define LOCKSTEP_CTL_PLAN_VIEW_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "lockstep/v1/release.pb.h"
 
 #include "ctl/style.h"
@@ -15,7 +17,14 @@ namespace lockstep::ctl {
 std::vector<int32_t> ToRun(const v1::PlanUpgradeResponse& plan);
 std::vector<int32_t> LeftWaiting(const v1::PlanUpgradeResponse& plan);
 
-// "12 -> 16: 4 migrations (13..16)", or "up to date at 16".
+// The migration that ends the plan because it cannot run; null without one.
+const v1::PlannedMigration* BlockedStep(const v1::PlanUpgradeResponse& plan);
+
+// FAILED_PRECONDITION (BLOCKED) when nothing can run and something is blocked.
+absl::Status CheckBlocked(const v1::PlanUpgradeResponse& plan);
+
+// "12 -> 16: 4 migrations (13..16)", "12 -> 14: 2 migrations (13..14), then blocked at 15",
+// "blocked at 13", or "up to date at 16".
 std::string PlanSummary(const v1::PlanUpgradeResponse& plan);
 
 // One line a migration; "" when nothing runs and nothing is left waiting.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -95,34 +96,61 @@ std::string ServiceNote(const v1::ClusterStatus& status, const v1::ServiceStatus
       note = absl::StrCat("cannot migrate: ", instance.migrate_error());
     }
   }
-  return note.empty() ? "" : absl::StrCat(kArrow, note);
+  return note;
 }
 
-std::string ServiceTable(const v1::ClusterStatus& status, const Style& style, int width) {
-  std::vector<const v1::ServiceStatus*> services;
+using Services = std::vector<const v1::ServiceStatus*>;
+
+Services WorstFirst(const v1::ClusterStatus& status) {
+  Services services;
   for (const v1::ServiceStatus& service : status.services()) {
     if (service.instances_size() > 0) services.push_back(&service);
   }
-  if (services.empty()) return "no service is registered\n";
   std::stable_sort(services.begin(), services.end(), [](const auto* a, const auto* b) {
     const Health health_a = HealthOf(WorstOf(*a));
     const Health health_b = HealthOf(WorstOf(*b));
     return health_a != health_b ? health_a > health_b : a->service() < b->service();
   });
-  Table table({{"SERVICE"}, {"READY"}, {"BUILD"}, {"RUNS ON"}, {"GATE"}, {"LAST SEEN"}, {""}});
+  return services;
+}
+
+Table MakeTable(const v1::ClusterStatus& status, const Services& services, bool with_notes) {
+  std::vector<Column> columns = {{"SERVICE"}, {"READY"}, {"BUILD"},
+                                 {"RUNS ON"}, {"GATE"},  {"LAST SEEN"}};
+  if (with_notes) columns.push_back({""});
+  Table table(columns);
   for (const v1::ServiceStatus* service : services) {
     const v1::InstanceStatus& worst = WorstOf(*service);
     const auto ready = std::count_if(service->instances().begin(), service->instances().end(),
                                      [](const auto& instance) { return instance.serving(); });
-    table.AddRow({{service->service()},
-                  {absl::StrCat(ready, "/", service->instances_size())},
-                  {Distinct(*service, [](const auto& instance) { return instance.build(); })},
-                  {RunsOn(*service)},
-                  {GateWord(worst, ReadAt(status)), ToneOf(HealthOf(worst))},
-                  {LastSeen(worst)},
-                  {ServiceNote(status, *service)}});
+    std::vector<Cell> row = {
+        {service->service()},
+        {absl::StrCat(ready, "/", service->instances_size())},
+        {Distinct(*service, [](const auto& instance) { return instance.build(); })},
+        {RunsOn(*service)},
+        {GateWord(worst, ReadAt(status)), ToneOf(HealthOf(worst))},
+        {LastSeen(worst)}};
+    const std::string note = with_notes ? ServiceNote(status, *service) : "";
+    if (with_notes) row.push_back({note.empty() ? "" : absl::StrCat(kArrow, note)});
+    table.AddRow(std::move(row));
   }
-  return table.Render(style, width);
+  return table;
+}
+
+std::string ServiceTable(const v1::ClusterStatus& status, const Style& style, int width) {
+  const Services services = WorstFirst(status);
+  if (services.empty()) return "no service is registered\n";
+  const Table table = MakeTable(status, services, /*with_notes=*/true);
+  if (width <= 0 || table.NaturalWidth() <= width) return table.Render(style, width);
+  // A note that is cut says nothing: on a narrow terminal the notes go below the table.
+  std::string notes;
+  for (const v1::ServiceStatus* service : services) {
+    const std::string note = ServiceNote(status, *service);
+    if (note.empty()) continue;
+    absl::StrAppend(&notes, Sanitize(absl::StrCat(service->service(), ": ", note)), "\n");
+  }
+  return absl::StrCat(MakeTable(status, services, /*with_notes=*/false).Render(style, width),
+                      notes.empty() ? "" : "\n", notes);
 }
 
 std::string Tail(const v1::ClusterStatus& status) {

@@ -15,6 +15,11 @@ namespace {
 constexpr int kGap = 2;
 constexpr int kNarrowest = 8;  // A column is not cut below this.
 
+int Total(const std::vector<int>& widths) {
+  const int gaps = kGap * (static_cast<int>(widths.size()) - 1);
+  return std::accumulate(widths.begin(), widths.end(), gaps);
+}
+
 std::string Padding(int count) { return std::string(std::max(count, 0), ' '); }
 
 struct Line {
@@ -51,6 +56,8 @@ void Table::AddRow(std::vector<Cell> cells) {
   rows_.push_back(std::move(cells));
 }
 
+int Table::NaturalWidth() const { return Total(Widths(0)); }
+
 std::vector<int> Table::Widths(int width) const {
   std::vector<int> widths;
   for (size_t i = 0; i < columns_.size(); ++i) {
@@ -59,8 +66,7 @@ std::vector<int> Table::Widths(int width) const {
     widths.push_back(widest);
   }
   if (width <= 0 || widths.empty()) return widths;
-  const int gaps = kGap * static_cast<int>(widths.size() - 1);
-  int excess = std::accumulate(widths.begin(), widths.end(), gaps) - width;
+  int excess = Total(widths) - width;
   while (excess > 0) {
     const auto widest = std::max_element(widths.begin(), widths.end());
     if (*widest <= kNarrowest) break;

@@ -35,6 +35,9 @@ class Table {
   void AddRow(std::vector<Cell> cells);
   bool empty() const { return rows_.empty(); }
 
+  // The columns of the widest line when nothing is cut.
+  int NaturalWidth() const;
+
   // Returns the heading and one line a row, each ended by a line feed and without blanks before it.
   // When a line is wider than `width` columns the widest column is cut with "…", down to a minimum
   // that keeps it recognisable; what is still too wide is cut at the edge. Width 0: never cut.
