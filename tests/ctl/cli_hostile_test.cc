@@ -1,0 +1,163 @@
+// A coordinator, or an instance behind it, that says things to attack a terminal: nothing that the
+// program writes may contain a control character but the line feed.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nlohmann/json.hpp"
+
+#include "ctl/sanitize.h"
+#include "engine/base/error_info.h"
+#include "tests/ctl/fake_coordinator.h"
+
+namespace lockstep::testing {
+namespace {
+
+constexpr char kEvil[] = "\x1b[2J\x1b]0;owned\x07\r\nerror: forged \xe2\x80\xae gnp.exe";
+
+v1::Operation EvilOperation(v1::OperationState state) {
+  v1::Operation operation = RunningOperation(2);
+  operation.set_operation_id(kEvil);
+  operation.set_state(state);
+  operation.set_actor(kEvil);
+  operation.set_reason(kEvil);
+  operation.set_error_file(kEvil);
+  operation.set_waiting_for(kEvil);
+  operation.mutable_error()->set_version(2);
+  operation.mutable_error()->set_sqlstate("42P01");
+  operation.mutable_error()->set_message(kEvil);
+  operation.mutable_error()->set_detail(kEvil);
+  operation.mutable_error()->set_hint(kEvil);
+  return operation;
+}
+
+v1::ClusterStatus EvilStatus() {
+  v1::ClusterStatus status;
+  status.set_database(kEvil);
+  status.set_server_version(kEvil);
+  status.mutable_leader()->set_address(kEvil);
+  *status.mutable_operation() = EvilOperation(v1::OPERATION_STATE_RUNNING);
+  auto* service = status.add_services();
+  service->set_service("core");
+  auto* instance = service->add_instances();
+  instance->set_instance(kEvil);
+  instance->set_build(kEvil);
+  instance->set_state(kEvil);
+  instance->set_migrate_error(kEvil);
+  instance->mutable_gate()->set_state(v1::GATE_STATE_REFUSED);
+  instance->mutable_gate()->set_reason(kEvil);
+  instance->mutable_gate()->set_detail(kEvil);
+  instance->mutable_gate()->set_hint(kEvil);
+  status.add_backfills()->set_name(kEvil);
+  return status;
+}
+
+class Hostile : public ::testing::Test {
+ protected:
+  Hostile() {
+    fake_.get_status = [](const auto&, auto* response) {
+      *response->mutable_status() = EvilStatus();
+      return absl::OkStatus();
+    };
+    fake_.watch_status = [](auto*, auto* writer) {
+      v1::WatchStatusResponse response;
+      *response.mutable_status() = EvilStatus();
+      writer->Write(response);
+      return absl::OkStatus();
+    };
+    fake_.plan = [](const auto&, v1::PlanUpgradeResponse* plan) {
+      auto* migration = plan->add_migrations();
+      migration->mutable_ref()->set_version(2);
+      migration->mutable_ref()->set_title(kEvil);
+      migration->add_statements()->set_sql(kEvil);
+      return absl::OkStatus();
+    };
+    fake_.start = [](const auto&, auto* response) {
+      *response->mutable_operation() = EvilOperation(v1::OPERATION_STATE_RUNNING);
+      return absl::OkStatus();
+    };
+    fake_.watch_operation = [](auto*, auto* writer) {
+      for (const auto state : {v1::OPERATION_STATE_RUNNING, v1::OPERATION_STATE_FAILED}) {
+        v1::WatchOperationResponse response;
+        *response.mutable_operation() = EvilOperation(state);
+        writer->Write(response);
+      }
+      return absl::OkStatus();
+    };
+    fake_.get_operation = [](const auto&, auto* response) {
+      *response->mutable_operation() = EvilOperation(v1::OPERATION_STATE_FAILED);
+      return absl::OkStatus();
+    };
+    fake_.list_operations = [](const auto&, auto* response) {
+      *response->add_operations() = EvilOperation(v1::OPERATION_STATE_FAILED);
+      return absl::OkStatus();
+    };
+    fake_.list_migrations = [](const auto&, auto* response) {
+      auto* migration = response->add_migrations();
+      migration->mutable_ref()->set_title(kEvil);
+      migration->set_applied_by(kEvil);
+      migration->set_how(kEvil);
+      return absl::OkStatus();
+    };
+    fake_.cancel = [](const auto&, auto*) {
+      base::ErrorInfo info = {.reason = kEvil,
+                              .metadata = {{"effect", kEvil}, {kEvil, kEvil}},
+                              .hint = kEvil,
+                              .blockers = {{kEvil, kEvil, kEvil}}};
+      return base::MakeError(absl::StatusCode::kFailedPrecondition, kEvil, info);
+    };
+  }
+  FakeCoordinator fake_;
+};
+
+const std::vector<std::vector<std::string>>& Commands() {
+  static const auto* const kCommands = new std::vector<std::vector<std::string>>{
+      {"status"},
+      {"status", "core"},
+      {"plan"},
+      {"upgrade", "-v"},
+      {"upgrade", "--no-wait"},
+      {"history"},
+      {"operations", "list"},
+      {"operations", "get", "x"},
+      {"operations", "cancel", "x", "-v"},
+      {"wait", "--for", "version=99", "--timeout", "300ms"},
+      {"wait", "--for", "gate=core"},
+      {"wait", "--for", "operation=x"},
+  };
+  return *kCommands;
+}
+
+TEST_F(Hostile, NothingReachesATerminalUnescaped) {
+  for (const auto& words : Commands()) {
+    const CommandResult result = RunLockstep(fake_, words);
+    ASSERT_TRUE(result.exit.has_value()) << ::testing::PrintToString(words);
+    for (const std::string& text : {result.out, result.err}) {
+      EXPECT_EQ(text, ctl::SanitizeText(text)) << ::testing::PrintToString(words);
+      EXPECT_EQ(text.find("\nerror: forged"), std::string::npos) << text;
+    }
+    EXPECT_NE(result.out + result.err, "") << ::testing::PrintToString(words);
+  }
+}
+
+TEST_F(Hostile, SqlKeepsItsLinesButNoControlCharacters) {
+  const CommandResult result = RunLockstep(fake_, {"plan", "--sql"});
+  EXPECT_EQ(result.out, ctl::SanitizeText(result.out));
+  EXPECT_EQ(CodeOf(result), 0);
+}
+
+TEST_F(Hostile, JsonIsStillOneDocument) {
+  for (std::vector<std::string> words : Commands()) {
+    words.insert(words.end(), {"-o", "json"});
+    const CommandResult result = RunLockstep(fake_, words);
+    EXPECT_EQ(result.out.find('\x1b'), std::string::npos) << ::testing::PrintToString(words);
+    if (!result.out.empty()) {
+      EXPECT_TRUE(nlohmann::json::accept(result.out)) << result.out;
+    }
+    if (!result.err.empty()) {
+      EXPECT_TRUE(nlohmann::json::accept(result.err)) << result.err;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::testing

@@ -1,0 +1,156 @@
+#include "tests/ctl/fake_coordinator.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "engine/base/status_macros.h"
+#include "proto/convert/status.h"
+
+namespace lockstep::testing {
+namespace {
+
+template <class Request, class Response>
+grpc::Status Reply(FakeCoordinator& fake, const Answer<Request, Response>& answer,
+                   const Request& request, Response* response) {
+  ++fake.calls;
+  if (!answer) return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "no handler in this test");
+  return convert::ToGrpc(answer(request, response));
+}
+
+template <class Response>
+grpc::Status Follow(FakeCoordinator& fake, const Stream<Response>& stream,
+                    grpc::ServerContext* context, grpc::ServerWriter<Response>* writer) {
+  ++fake.calls;
+  if (!stream) return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "no handler in this test");
+  return convert::ToGrpc(stream(context, writer));
+}
+
+}  // namespace
+
+class FakeCoordinator::Release final : public v1::ReleaseService::Service {
+ public:
+  explicit Release(FakeCoordinator& fake) : fake_(fake) {}
+  grpc::Status PublishChain(grpc::ServerContext*, const v1::PublishChainRequest* request,
+                            v1::PublishChainResponse* response) override {
+    return Reply(fake_, fake_.publish, *request, response);
+  }
+  grpc::Status PlanUpgrade(grpc::ServerContext*, const v1::PlanUpgradeRequest* request,
+                           v1::PlanUpgradeResponse* response) override {
+    return Reply(fake_, fake_.plan, *request, response);
+  }
+  grpc::Status StartUpgrade(grpc::ServerContext*, const v1::StartUpgradeRequest* request,
+                            v1::StartUpgradeResponse* response) override {
+    return Reply(fake_, fake_.start, *request, response);
+  }
+
+ private:
+  FakeCoordinator& fake_;
+};
+
+class FakeCoordinator::Operations final : public v1::OperationService::Service {
+ public:
+  explicit Operations(FakeCoordinator& fake) : fake_(fake) {}
+  grpc::Status GetOperation(grpc::ServerContext*, const v1::GetOperationRequest* request,
+                            v1::GetOperationResponse* response) override {
+    return Reply(fake_, fake_.get_operation, *request, response);
+  }
+  grpc::Status ListOperations(grpc::ServerContext*, const v1::ListOperationsRequest* request,
+                              v1::ListOperationsResponse* response) override {
+    return Reply(fake_, fake_.list_operations, *request, response);
+  }
+  grpc::Status CancelOperation(grpc::ServerContext*, const v1::CancelOperationRequest* request,
+                               v1::CancelOperationResponse* response) override {
+    return Reply(fake_, fake_.cancel, *request, response);
+  }
+  grpc::Status WatchOperation(grpc::ServerContext* context, const v1::WatchOperationRequest*,
+                              grpc::ServerWriter<v1::WatchOperationResponse>* writer) override {
+    return Follow(fake_, fake_.watch_operation, context, writer);
+  }
+
+ private:
+  FakeCoordinator& fake_;
+};
+
+class FakeCoordinator::Status final : public v1::StatusService::Service {
+ public:
+  explicit Status(FakeCoordinator& fake) : fake_(fake) {}
+  grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest* request,
+                         v1::GetStatusResponse* response) override {
+    return Reply(fake_, fake_.get_status, *request, response);
+  }
+  grpc::Status ListMigrations(grpc::ServerContext*, const v1::ListMigrationsRequest* request,
+                              v1::ListMigrationsResponse* response) override {
+    return Reply(fake_, fake_.list_migrations, *request, response);
+  }
+  grpc::Status WatchStatus(grpc::ServerContext* context, const v1::WatchStatusRequest*,
+                           grpc::ServerWriter<v1::WatchStatusResponse>* writer) override {
+    return Follow(fake_, fake_.watch_status, context, writer);
+  }
+
+ private:
+  FakeCoordinator& fake_;
+};
+
+FakeCoordinator::FakeCoordinator(const std::string& address)
+    : release_(std::make_unique<Release>(*this)),
+      operations_(std::make_unique<Operations>(*this)),
+      status_(std::make_unique<Status>(*this)) {
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  builder.SetMaxReceiveMessageSize(20 << 20);
+  builder.RegisterService(release_.get());
+  builder.RegisterService(operations_.get());
+  builder.RegisterService(status_.get());
+  server_ = builder.BuildAndStart();
+  LOCKSTEP_CHECK(server_ != nullptr);
+  address_ = absl::StrCat("127.0.0.1:", port);
+}
+
+FakeCoordinator::~FakeCoordinator() { Stop(); }
+
+void FakeCoordinator::Stop() {
+  if (server_ == nullptr) return;
+  server_->Shutdown(std::chrono::system_clock::now());
+  server_.reset();
+}
+
+SubprocessOptions LockstepCommand(const std::string& address, std::vector<std::string> words) {
+  words.insert(words.begin(), LOCKSTEP_PROGRAM);
+  return {.argv = std::move(words),
+          .env = {{"LOCKSTEP_ADDRESS", address}, {"NO_COLOR", "1"}, {"TERM", "xterm"}}};
+}
+
+CommandResult RunLockstep(const FakeCoordinator& fake, std::vector<std::string> words) {
+  return RunCommand(LockstepCommand(fake.address(), std::move(words)));
+}
+
+CommandResult RunLockstep(std::vector<std::string> words) {
+  return RunCommand(LockstepCommand("unix:/nonexistent/lockstep.sock", std::move(words)));
+}
+
+int CodeOf(const CommandResult& result) {
+  return result.exit.has_value() && result.exit->signal == 0 ? result.exit->code : -1;
+}
+
+v1::Operation RunningOperation(int target) {
+  v1::Operation operation;
+  operation.set_operation_id("op-7f3a");
+  operation.set_kind(v1::OPERATION_KIND_UPGRADE);
+  operation.set_state(v1::OPERATION_STATE_RUNNING);
+  operation.set_target(target);
+  operation.mutable_created_at()->set_seconds(1000);
+  return operation;
+}
+
+v1::Operation DoneOperation(int applied) {
+  v1::Operation operation = RunningOperation(applied);
+  operation.set_state(v1::OPERATION_STATE_SUCCEEDED);
+  operation.set_applied(applied);
+  operation.mutable_ended_at()->set_seconds(1001);
+  operation.mutable_ended_at()->set_nanos(200'000'000);
+  return operation;
+}
+
+}  // namespace lockstep::testing
