@@ -182,8 +182,8 @@ std::string Fleet::NextState(const Entry& entry) const {
   const absl::Duration silent = options_.clock->SinceBoot() - member.last_seen;
   if (!member.admitted) return silent > options_.durations.waiting_grace ? "closed" : "";
   if (silent <= options_.durations.session_ttl) return "";
-  // A stop instance has stopped itself by now. Of a keep instance silence proves nothing.
-  if (member.declaration.stop_on_session_loss) return "expired";
+  // Silence proves nothing: the session goes on counting until it comes back, says goodbye, or a
+  // person attests its end.
   return member.suspect ? "" : "suspect";
 }
 

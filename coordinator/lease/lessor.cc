@@ -90,6 +90,11 @@ void Lessor::Adopt(const LeaseRow& lease, const std::string& holder) {
                     .deadline = now + options_.durations.lease_ttl};
 }
 
+void Lessor::Reset() {
+  base::MutexLock lock(mu_);
+  held_.reset();
+}
+
 void Lessor::Forget(int64_t epoch) {
   base::MutexLock lock(mu_);
   if (held_.has_value() && held_->lease.token.epoch <= epoch) held_.reset();

@@ -59,6 +59,9 @@ class Lessor {
   // gets a full TTL to come back.
   void Adopt(const LeaseRow& lease, const std::string& holder);
 
+  // Forgets everything: this process leads no more, and what it remembers grows old.
+  void Reset();
+
   // Forgets what is held; the database says it ended.
   void Forget(int64_t epoch);
 

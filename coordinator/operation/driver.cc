@@ -124,12 +124,15 @@ absl::Duration Driver::Tick() {
   const absl::Duration now = options_.clock->SinceBoot();
   const Decision decision =
       Decide(*view, options_.fleet->Members(), options_.lessor->Overdue(), now);
-  SetWaitingFor(decision.kind == Decision::Kind::kWait ? decision.why : "");
   if (decision.kind == Decision::Kind::kNothing || decision.kind == Decision::Kind::kWait) {
+    SetWaitingFor(decision.why);
     return std::min(decision.retry_in, options_.lessor->UntilOverdue());
   }
   const absl::Status moved = Move(*leader, *view, decision);
-  if (moved.ok()) return absl::ZeroDuration();  // Look again at once: the state is new.
+  if (moved.ok()) {
+    SetWaitingFor("");
+    return absl::ZeroDuration();  // Look again at once: the state is new.
+  }
   base::LogWarning("the driver's move failed",
                    {{"error", std::string(moved.message())}, {"reason", base::ReasonOf(moved)}});
   return options_.durations.leader_retry;
@@ -152,20 +155,14 @@ absl::Status Driver::Move(const LeaderToken& leader, const DriverView& view,
 
 absl::Status Driver::GrantTo(const LeaderToken& leader, const DriverView& view,
                              const Decision& decision) {
-  const auto token = options_.lessor->Grant(leader, view.lease.token.epoch,
-                                            {.first = decision.run.first,
-                                             .last = decision.run.last,
-                                             .session = decision.session,
-                                             .holder = decision.holder,
-                                             .operation = view.operation->operation_id});
-  if (!token.ok()) {
-    // A contract that concerns somebody waits for them; the sentence is the operation's reason.
-    if (base::ReasonOf(token.status()) == "GATE_CLOSED") {
-      SetWaitingFor(std::string(token.status().message()));
-    }
-    return token.status();
-  }
-  const LeaseOffer offer{.token = *token,
+  ASSIGN_OR_RETURN(const LeaseToken token,
+                   options_.lessor->Grant(leader, view.lease.token.epoch,
+                                          {.first = decision.run.first,
+                                           .last = decision.run.last,
+                                           .session = decision.session,
+                                           .holder = decision.holder,
+                                           .operation = view.operation->operation_id}));
+  const LeaseOffer offer{.token = token,
                          .first = decision.run.first,
                          .last = decision.run.last,
                          .expires_at = options_.clock->Now() + options_.durations.lease_ttl};

@@ -185,6 +185,9 @@ absl::StatusOr<OperationView> Operations::StartUpgrade(const UpgradeRequest& req
   }
   UpgradeRequest resolved = request;
   if (resolved.target == 0) resolved.target = chain.head;
+  // Decided once: a gate that opens half-way does not change what the operation does. What concerns
+  // that instance is left waiting all the same.
+  resolved.run_contracts = request.contracts || chain.never_served;
   ASSIGN_OR_RETURN(const std::string id, StartOperation(*connection, leader, resolved));
   base::LogInfo(
       "upgrade asked for",

@@ -54,6 +54,9 @@ Plan MakePlan(const PlanInput& input, Version target, bool contracts) {
     if (m.phase == sql::Phase::kContract && !run_contracts) {
       step.kind = StepKind::kLeftWaiting;
       step.why = absl::StrCat("waits for: lockstep contract ", m.version);
+    } else if (m.phase == sql::Phase::kContract && m.concerned > 0) {
+      step.kind = StepKind::kLeftWaiting;
+      step.why = absl::StrCat("concerns ", m.concerned, " live sessions");
     } else if (const std::string why = BlockedBy(m, done_before); !why.empty()) {
       step.kind = StepKind::kBlocked;
       step.why = why;

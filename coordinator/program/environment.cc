@@ -186,6 +186,7 @@ void Environment::OnElected(const LeaderToken& token) {
 
 void Environment::OnDeposed() {
   loaded_epoch_ = 0;
+  lessor_->Reset();
   const auto not_leader = operations_->Leadership();
   fleet_->DisconnectAll(not_leader.ok() ? ShuttingDown() : not_leader.status());
 }

@@ -22,7 +22,8 @@ SELECT m.version, m.title, m.phase, m.transactional,
        ARRAY(SELECT w FROM unnest(m.waits_for) w
               WHERE NOT EXISTS (SELECT FROM lockstep.history d WHERE d.version = w)),
        ARRAY(SELECT b FROM unnest(m.needs_backfill) b
-              WHERE NOT EXISTS (SELECT FROM lockstep.backfill f WHERE f.name = b AND f.state = 'done'))
+              WHERE NOT EXISTS (SELECT FROM lockstep.backfill f WHERE f.name = b AND f.state = 'done')),
+       CASE WHEN m.phase = 'contract' THEN lockstep.concerned_sessions(m.version) ELSE 0 END
   FROM lockstep.migration m
  WHERE NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
    AND (m.version > (SELECT applied FROM lockstep.chain) OR m.phase = 'contract')
@@ -120,7 +121,8 @@ absl::StatusOr<std::vector<PendingMigration>> ReadPending(Connection& connection
                        .phase = PhaseOf(row, 2),
                        .transactional = row.Bool(3),
                        .waits_for = row.IntArray(4),
-                       .needs_backfill = row.TextArray(5)});
+                       .needs_backfill = row.TextArray(5),
+                       .concerned = row.Long(6)});
   }
   return pending;
 }

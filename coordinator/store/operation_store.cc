@@ -86,7 +86,7 @@ absl::StatusOr<std::string> StartOperation(Connection& connection, const LeaderT
         connection.Query(
             "SELECT lockstep.operation_start($1, $2, $3, $4, $5, 'upgrade', $6, $7, $8, $9)",
             {Param(leader.epoch), Param(leader.holder), Param(id), Param(request.request_id),
-             BytesParam(digest), Param(request.target), Param(request.contracts),
+             BytesParam(digest), Param(request.target), Param(request.run_contracts),
              Param(request.actor), Param(request.reason)}));
     started = result.only().Text(0);
     return absl::OkStatus();
@@ -94,7 +94,8 @@ absl::StatusOr<std::string> StartOperation(Connection& connection, const LeaderT
   if (base::ReasonOf(status) == "OPERATION_IN_PROGRESS") {
     const std::string other = base::MetadataOf(status, "detail");
     return base::MakeError(absl::StatusCode::kAborted, "OPERATION_IN_PROGRESS",
-                           absl::StrCat("operation ", other, " is running"), {{"operation", other}},
+                           absl::StrCat("operation ", other, " is running"),
+                           {{"operation_id", other}},
                            absl::StrCat("lockstep wait --for operation=", other,
                                         ", or lockstep operations cancel ", other));
   }
@@ -140,7 +141,7 @@ absl::StatusOr<OperationRow> ReadOperation(Connection& connection,
   if (result.empty()) {
     return base::MakeError(absl::StatusCode::kNotFound, "OPERATION_NOT_FOUND",
                            absl::StrCat("there is no operation ", operation_id),
-                           {{"operation", operation_id}}, "lockstep operations list");
+                           {{"operation_id", operation_id}}, "lockstep operations list");
   }
   return OperationOf(result.only());
 }

@@ -18,14 +18,15 @@ namespace lockstep::coordinator {
 struct UpgradeRequest {
   std::string request_id;
   Version target = 0;
-  bool contracts = false;
+  bool contracts = false;      // As asked for.
+  bool run_contracts = false;  // As resolved: also on a database that was never served.
   std::string actor;
   std::string reason;
 };
 
 // Starts an upgrade and returns its id, or the id of the one the same request started before.
 // ALREADY_EXISTS (REQUEST_ID_REUSED); ABORTED (OPERATION_IN_PROGRESS) with the other one's id in
-// metadata `operation`; UNAVAILABLE (NOT_LEADER).
+// metadata `operation_id`; UNAVAILABLE (NOT_LEADER).
 absl::StatusOr<std::string> StartOperation(postgres::Connection& connection,
                                            const LeaderToken& leader,
                                            const UpgradeRequest& request);

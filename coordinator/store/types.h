@@ -57,6 +57,7 @@ struct PendingMigration {
   bool transactional = true;
   std::vector<Version> waits_for;           // Only those that have not run.
   std::vector<std::string> needs_backfill;  // Only those that are not done.
+  int64_t concerned = 0;  // For a contract: how many countable sessions it concerns.
 };
 
 // What went wrong in a run; every field but message may be empty.

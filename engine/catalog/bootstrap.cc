@@ -72,6 +72,12 @@ absl::Status StoreSetting(Connection& connection, const BootstrapOptions& option
     if (!options.owner_role.empty()) {
       RETURN_IF_ERROR(OwnerRole(connection, options.owner_role).status());
     }
+    ASSIGN_OR_RETURN(const auto stored,
+                     connection.Query("SELECT owner_role, search_path FROM lockstep.setting"));
+    const bool same = (options.owner_role.empty() || options.owner_role == stored.only().Text(0)) &&
+                      (options.search_path.empty() || options.search_path == stored.only().Text(1));
+    // Most coordinators may read the settings only.
+    if (same) return absl::OkStatus();
     return connection
         .Query(
             "UPDATE lockstep.setting SET owner_role = coalesce(nullif($1, ''), owner_role), "

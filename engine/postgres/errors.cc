@@ -26,7 +26,7 @@ struct Mapping {
 };
 
 // The longest prefix comes first where one is the beginning of another.
-constexpr std::array<Mapping, 30> kMappings = {{
+constexpr std::array<Mapping, 29> kMappings = {{
     {"LS001", StatusCode::kFailedPrecondition, "FENCED"},
     {"LS002", StatusCode::kFailedPrecondition, "FENCE_BROKEN"},
     {"LS003", StatusCode::kFailedPrecondition, "WRONG_ISOLATION"},
@@ -40,7 +40,6 @@ constexpr std::array<Mapping, 30> kMappings = {{
     {"LS013", StatusCode::kAborted, "OPERATION_IN_PROGRESS"},
     {"LS014", StatusCode::kAlreadyExists, "REQUEST_ID_REUSED"},
     {"LS015", StatusCode::kNotFound, "OPERATION_NOT_FOUND"},
-    {"LS016", StatusCode::kInvalidArgument, "INVALID_FIELD"},
     {"LS", StatusCode::kFailedPrecondition, "LOCKSTEP"},
     {"08", StatusCode::kUnavailable, "DATABASE_UNAVAILABLE"},
     {"57P", StatusCode::kUnavailable, "DATABASE_UNAVAILABLE"},

@@ -91,7 +91,7 @@ BEGIN
       RETURN QUERY SELECT 'WAIT', 'failed', format('needs %s, applied is %s, %s failed: %s', n, c.applied, o.operation_id,
         coalesce(o.error ->> 'message', 'unknown')), 'lockstep status, then lockstep upgrade'::text, c.applied, n, c.head, c.revision;
     ELSE
-      RETURN QUERY SELECT 'WAIT', 'behind', format('needs %s, applied is %s, and nothing is running', n, c.applied),
+      RETURN QUERY SELECT 'WAIT', 'behind', format('needs %s, applied is %s, and no operation is on its way there', n, c.applied),
         'lockstep upgrade'::text, c.applied, n, c.head, c.revision;
     END IF;
     RETURN;

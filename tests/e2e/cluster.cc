@@ -1,0 +1,154 @@
+#include "tests/e2e/cluster.h"
+
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "absl/strings/str_cat.h"
+
+#include "tests/support/repo_paths.h"
+
+namespace lockstep::testing {
+namespace {
+
+void Require(bool condition, const std::string& what) {
+  if (!condition) throw std::runtime_error(what);
+}
+
+void Write(const std::string& path, const std::string& text) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+// Says when it started, which is when the gate was open, and ends well on SIGTERM.
+const char* const kService =
+    "trap 'exit 0' TERM; echo open $(date +%s.%N); while :; do read -t 3600 x <> <(:) || :; done";
+
+}  // namespace
+
+Cluster::Cluster(PostgresServer* server) : db_({.server = server}) {
+  owner_ = db_.RoleName("owner");
+  migrator_ = db_.CreateLogin("migrator");
+  db_.RunScript(absl::StrCat("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '",
+                             owner_, "') THEN CREATE ROLE ", owner_, " NOLOGIN; END IF; END $$; ",
+                             "GRANT ", owner_, " TO ", migrator_, "; ALTER DATABASE ", db_.name(),
+                             " OWNER TO ", owner_, "; GRANT ALL ON SCHEMA public TO ", owner_));
+  std::filesystem::create_directories(migrations());
+}
+
+std::string Cluster::socket(const std::string& name) const {
+  return absl::StrCat("unix:", directory_.File(absl::StrCat(name, ".sock")));
+}
+
+Subprocess& Cluster::StartCoordinator(const std::string& name,
+                                      const std::vector<std::string>& flags) {
+  SubprocessOptions options{.argv = {ProgramPath("lockstep-coordinator"), "--database",
+                                     db_.conninfo(), "--owner-role", owner_, "--listen",
+                                     "127.0.0.1:0", "--socket", socket(name).substr(5),
+                                     "--advertise", socket(name)}};
+  options.argv.insert(options.argv.end(), flags.begin(), flags.end());
+  auto started = Subprocess::Start(options);
+  Require(started.ok(), started.ok() ? "" : std::string(started.status().message()));
+  coordinators_[name] = *std::move(started);
+  Subprocess& coordinator = *coordinators_[name];
+  Require(coordinator.WaitForOutput("\"listening\""),
+          absl::StrCat("the coordinator does not listen: ", coordinator.stderr_text()));
+  db_.RunScript(absl::StrCat("GRANT lockstep_agents TO ", migrator_));
+  return coordinator;
+}
+
+void Cluster::WriteSum() {
+  const CommandResult result =
+      RunCommand({.argv = {ProgramPath("lockstep"), "sum", "--migrations", migrations()}});
+  Require(result.exit == ExitStatus{}, absl::StrCat("lockstep sum: ", result.err));
+}
+
+void Cluster::WriteMigration(const std::string& name, const std::string& sql) {
+  Write(absl::StrCat(migrations(), "/", name), sql);
+  WriteSum();
+}
+
+void Cluster::UsePlayground() {
+  std::filesystem::remove_all(migrations());
+  std::filesystem::copy(SourcePath("migrations"), migrations(),
+                        std::filesystem::copy_options::recursive);
+}
+
+std::unique_ptr<Subprocess> Cluster::StartAgent(AgentSpec spec) {
+  const int number = ++agents_;
+  if (spec.instance.empty()) spec.instance = absl::StrCat(spec.service, "-", number);
+  const std::string service_file = directory_.File(absl::StrCat("service-", number, ".yaml"));
+  Write(service_file, absl::StrCat("service: ", spec.service, "\n", spec.yaml));
+  SubprocessOptions options{
+      .argv = {ProgramPath("lockstep-agent"), "run", "--address", socket(), "--instance",
+               spec.instance, "--chain-sum", chain_sum(), "--gate-timeout", spec.gate_timeout},
+      .env = spec.env};
+  auto& argv = options.argv;
+  if (spec.service_file) argv.insert(argv.end(), {"--service-file", service_file});
+  if (spec.migrate && spec.migrate_database.empty()) {
+    spec.migrate_database = db_.conninfo(migrator_);
+  }
+  if (!spec.migrate_database.empty()) {
+    options.env["LOCKSTEP_AGENT_MIGRATE_DATABASE"] = spec.migrate_database;
+  }
+  argv.insert(argv.end(), spec.flags.begin(), spec.flags.end());
+  argv.push_back("--");
+  if (spec.command.empty()) spec.command = {"bash", "-c", kService};
+  argv.insert(argv.end(), spec.command.begin(), spec.command.end());
+  auto started = Subprocess::Start(options);
+  Require(started.ok(), started.ok() ? "" : std::string(started.status().message()));
+  return *std::move(started);
+}
+
+std::unique_ptr<Subprocess> Cluster::StartCtl(std::vector<std::string> args,
+                                              const std::string& name) {
+  args.insert(args.begin(), ProgramPath("lockstep"));
+  auto started = Subprocess::Start({.argv = args,
+                                    .env = {{"LOCKSTEP_ADDRESS", socket(name)}},
+                                    .working_directory = directory_.path()});
+  Require(started.ok(), started.ok() ? "" : std::string(started.status().message()));
+  return *std::move(started);
+}
+
+CommandResult Cluster::Ctl(std::vector<std::string> args, const std::string& name,
+                           absl::Duration timeout) {
+  args.insert(args.begin(), ProgramPath("lockstep"));
+  CommandResult result = RunCommand({.argv = args,
+                                     .env = {{"LOCKSTEP_ADDRESS", socket(name)}},
+                                     .working_directory = directory_.path()},
+                                    timeout);
+  if (!result.exit.has_value()) throw std::runtime_error("lockstep took too long: " + result.err);
+  return result;
+}
+
+nlohmann::json Cluster::Json(std::vector<std::string> args, const std::string& name) {
+  args.insert(args.end(), {"-o", "json"});
+  const CommandResult result = Ctl(args, name);
+  Require(result.exit == ExitStatus{}, absl::StrCat("lockstep ", args[0], ": ", result.err));
+  return nlohmann::json::parse(result.out);
+}
+
+std::optional<nlohmann::json> Cluster::InstanceOf(const std::string& service,
+                                                  const std::string& instance) {
+  const nlohmann::json status = Status();
+  const nlohmann::json& body = status.contains("status") ? status.at("status") : status;
+  for (const auto& each : body.value("services", nlohmann::json::array())) {
+    if (each.at("service") != service) continue;
+    for (const auto& one : each.at("instances")) {
+      if (one.at("instance") == instance) return one;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string Cluster::StateOf(const std::string& service, const std::string& instance) {
+  const auto found = InstanceOf(service, instance);
+  return found.has_value() ? found->at("state").get<std::string>() : "";
+}
+
+std::string Cluster::ReasonOf(const std::string& service, const std::string& instance) {
+  const auto found = InstanceOf(service, instance);
+  return found.has_value() ? found->at("gate").at("reason").get<std::string>() : "";
+}
+
+}  // namespace lockstep::testing
