@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <exception>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "yaml-cpp/eventhandler.h"
 #include "yaml-cpp/yaml.h"
 
 #include "engine/base/error_info.h"
@@ -124,6 +126,40 @@ class Reader {
   ServiceFile out_;
 };
 
+// Takes a document's events and keeps where it starts.
+class StartOfDocument : public YAML::EventHandler {
+ public:
+  const YAML::Mark& mark() const { return mark_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { mark_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  YAML::Mark mark_ = YAML::Mark::null_mark();
+};
+
+// Returns where a second document, or text that belongs to none, begins; absent when there is
+// neither. Not by YAML::LoadAll: version 0.7 of yaml-cpp makes empty documents without end of a
+// text like `'',` until memory is used up.
+std::optional<YAML::Mark> SecondDocument(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  StartOfDocument handler;
+  if (!parser.HandleNextDocument(handler)) return std::nullopt;
+  if (!parser.HandleNextDocument(handler)) return std::nullopt;
+  return handler.mark();
+}
+
 }  // namespace
 
 absl::StatusOr<ServiceFile> ParseServiceFile(absl::string_view file, absl::string_view text) {
@@ -132,12 +168,10 @@ absl::StatusOr<ServiceFile> ParseServiceFile(absl::string_view file, absl::strin
     return reader.Bad({}, absl::StrCat("more than ", kMaxServiceFileBytes, " bytes"));
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.empty()) return reader.Bad({}, "the file says nothing");
-    if (documents.size() > 1) {
-      return reader.Bad(documents[1].Mark(), "more than one document");
-    }
-    return reader.Read(documents[0]);
+    const std::string copy(text);
+    const std::optional<YAML::Mark> second = SecondDocument(copy);
+    if (second.has_value()) return reader.Bad(*second, "more than one document");
+    return reader.Read(YAML::Load(copy));
   } catch (const YAML::Exception& error) {
     return reader.Bad(error.mark, error.msg);
   } catch (const std::exception& error) {

@@ -133,7 +133,17 @@ TEST(ServiceFile, BrokenYamlIsRefusedWithItsLine) {
 }
 
 TEST(ServiceFile, MoreThanOneDocumentIsRefused) {
-  ExpectBad("service: a\n---\nservice: b\n", "3:1", "more than one document");
+  ExpectBad("service: a\n---\nservice: b\n", "2:1", "more than one document");
+}
+
+TEST(ServiceFile, ADocumentMayBeMarkedAsOne) {
+  EXPECT_EQ(Parse("# x\n---\nservice: a\n...\n")->service, "a");
+}
+
+TEST(ServiceFile, TextThatBelongsToNoDocumentIsRefusedInsteadOfReadForEver) {
+  EXPECT_FALSE(Parse("'',").ok());
+  EXPECT_FALSE(Parse(",").ok());
+  ExpectBad("service: a\n...\n,\n", "3:1", "more than one document");
 }
 
 TEST(ServiceFile, AHugeOrDeepFileIsRefused) {
