@@ -135,8 +135,9 @@ TEST(BadInput, ACommitInAMigrationIsRefusedWhenItIsPublished) {
 
 TEST(BadInput, ACommitHiddenInDynamicSqlIsFencedAndRolledBack) {
   Cluster cluster;
-  cluster.WriteMigration("001_hidden.sql",
-                         "CREATE TABLE smuggled (id int);\nDO $$ BEGIN COMMIT; END $$;\n");
+  cluster.WriteMigration(
+      "001_hidden.sql",
+      "-- lockstep:phase expand\nCREATE TABLE smuggled (id int);\nDO $$ BEGIN COMMIT; END $$;\n");
   cluster.StartCoordinator();
   auto agent = cluster.StartAgent({.migrate = true});
   ASSERT_EQ(cluster.Ctl({"publish"}).exit->code, 0);
@@ -150,7 +151,7 @@ TEST(BadInput, ACommitHiddenInDynamicSqlIsFencedAndRolledBack) {
 TEST(BadInput, AMigrationThatResetsItsRoleAndCallsCloseByDynamicSqlIsFenced) {
   Cluster cluster;
   cluster.WriteMigration("001_forger.sql",
-                         "CREATE TABLE forged (id int);\nRESET ROLE;\n"
+                         "-- lockstep:phase expand\nCREATE TABLE forged (id int);\nRESET ROLE;\n"
                          "DO $$ BEGIN EXECUTE format('SELECT lockstep.close(%s, %L, 1, %L)', 2, "
                          "gen_random_uuid(), '\\x00'); END $$;\n");
   cluster.StartCoordinator();

@@ -4,6 +4,7 @@
 
 #include "tests/e2e/cluster.h"
 #include "tests/support/eventually.h"
+#include "tests/support/repo_paths.h"
 
 namespace lockstep::testing {
 namespace {
@@ -87,12 +88,13 @@ TEST(Coordinators, AnAddressBeyondLoopbackNeedsAnExplicitFlag) {
 TEST(Coordinators, ACancelledUpgradeRollsTheRunningVersionBackAndKeepsTheCommittedOnes) {
   Cluster cluster;
   cluster.WriteMigration("001_good.sql", "CREATE TABLE good (id int)");
-  cluster.WriteMigration("002_slow.sql", "CREATE TABLE slow (id int);\nSELECT pg_sleep(600);");
+  cluster.WriteMigration(
+      "002_slow.sql",
+      "-- lockstep:phase expand\nCREATE TABLE slow (id int);\nSELECT pg_sleep(600);");
   cluster.StartCoordinator();
   ASSERT_EQ(cluster.Ctl({"publish"}).exit->code, 0);
   auto agent = cluster.StartAgent({.migrate = true});
-  const std::string operation =
-      cluster.Json({"upgrade", "--yes", "--no-wait"})["operation"]["operationId"];
+  const std::string operation = cluster.Json({"upgrade", "--yes", "--no-wait"})["operationId"];
   ASSERT_TRUE(Eventually([&] {
     return cluster.db().Scalar(
                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' "
@@ -117,11 +119,11 @@ TEST(Coordinators, TheSameRequestStartsTheSameOperationOnce) {
   ASSERT_EQ(cluster.Ctl({"publish"}).exit->code, 0);
   const auto first = cluster.Json({"upgrade", "--yes", "--no-wait", "--request-id", "deploy-7"});
   const auto second = cluster.Json({"upgrade", "--yes", "--no-wait", "--request-id", "deploy-7"});
-  EXPECT_EQ(first["operation"]["operationId"], second["operation"]["operationId"]);
+  EXPECT_EQ(first["operationId"], second["operationId"]);
   const CommandResult other =
       cluster.Ctl({"upgrade", "--yes", "--no-wait", "--request-id", "deploy-8"});
   EXPECT_EQ(other.exit->code, 8) << other.err;
-  EXPECT_THAT(other.err, HasSubstr(first["operation"]["operationId"].get<std::string>()));
+  EXPECT_THAT(other.err, HasSubstr(first["operationId"].get<std::string>()));
 }
 
 }  // namespace

@@ -144,7 +144,9 @@ RoundResult RunRound(bool kill, unsigned seed) {
   for (const auto& [version, backends] : facts.committed_by) {
     EXPECT_EQ(backends.size(), 1u) << "version " << version << " was committed by two backends";
   }
-  if (!result.killed) EXPECT_EQ(facts.ddl_backends.size(), 1u);
+  if (!result.killed) {
+    EXPECT_EQ(facts.ddl_backends.size(), 1u);
+  }
   return result;
 }
 
@@ -161,7 +163,9 @@ TEST(NeverTwice, ThirtyTwoAgentsAtOnceApplyEachVersionOnceAndAllOpenWithinASecon
     if (::testing::Test::HasFailure()) break;
   }
   // A kill that never met a running holder would prove nothing.
-  if (rounds >= 4) EXPECT_GE(killed, rounds / 4);
+  if (rounds >= 4) {
+    EXPECT_GE(killed, rounds / 4);
+  }
 }
 
 // kill -9 of the agent while a statement of version 2 runs: another agent finishes by itself.

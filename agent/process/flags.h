@@ -1,0 +1,53 @@
+// The command line of lockstep-agent, and its twin in the environment.
+#ifndef LOCKSTEP_AGENT_PROCESS_FLAGS_H_
+#define LOCKSTEP_AGENT_PROCESS_FLAGS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lockstep/agent.h"
+
+#include "engine/base/log.h"
+
+namespace lockstep::process {
+
+// What the program itself ends with; api of every supervisor, as of env(1) and timeout(1).
+inline constexpr int kExitGateRefused = 123;
+inline constexpr int kExitGateTimeout = 124;
+inline constexpr int kExitAgentFailure = 125;  // Usage errors, too: 2 could be the child's.
+inline constexpr int kExitCannotExec = 126;
+inline constexpr int kExitNotFound = 127;
+inline constexpr int kExitSignalBase = 128;
+
+// The environment never goes on to the child from here: all variables that begin with it.
+inline constexpr char kSecretVariable[] = "LOCKSTEP_AGENT_MIGRATE_DATABASE";
+
+struct RunFlags {
+  AgentOptions agent;
+  absl::Duration gate_timeout = absl::Minutes(10);  // Infinite for --gate-timeout 0.
+  std::optional<int> http_port;                     // Absent: no HTTP; 0: any port.
+  std::string ready_url;
+  base::LogOptions log;
+  std::vector<std::string> command;  // What follows "--"; never empty.
+};
+
+struct ParsedFlags {
+  RunFlags flags;
+  // Where there is nothing to run (--help, --version, a usage error): the text to print, to
+  // standard error when `exit_code` is not 0.
+  std::optional<int> exit_code;
+  std::string text;
+};
+
+// Reads arguments and environment. Reads the file of --migrate-database-file, too.
+ParsedFlags ParseFlags(int argc, const char* const* argv);
+
+// Overwrites, in place, the connection string in `argv` and in the environment, where other users
+// (ps) and the child (/proc/PID/environ) could read it. Call after ParseFlags, before any thread.
+void WipeSecrets(int argc, char** argv);
+
+}  // namespace lockstep::process
+
+#endif  // LOCKSTEP_AGENT_PROCESS_FLAGS_H_

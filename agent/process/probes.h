@@ -1,0 +1,44 @@
+// How far the program has come, and what it therefore answers to an orchestrator:
+//
+//   /livez   200 always: a closed gate is no reason to restart a container
+//   /gate    200 open, 503 not yet, 409 refused for good; the verdict as JSON
+//   /readyz  200 while the child serves, else 503 with the reason
+#ifndef LOCKSTEP_AGENT_PROCESS_PROBES_H_
+#define LOCKSTEP_AGENT_PROCESS_PROBES_H_
+
+#include "absl/base/thread_annotations.h"
+#include "lockstep/agent.h"
+
+#include "agent/process/http.h"
+#include "engine/base/mutex.h"
+
+namespace lockstep::process {
+
+enum class Phase {
+  kGate,      // Waiting for the gate.
+  kStarting,  // The child runs; its ready URL has not answered 2xx yet.
+  kServing,
+  kDraining,
+  kEnded,
+};
+
+// Thread-safe.
+class Progress {
+ public:
+  Phase phase() const;
+  // Moves on. Returns false, and stays, when that would go back: a ready URL that answers while the
+  // child is drained does not make it serve again.
+  bool Advance(Phase phase);
+
+ private:
+  mutable base::Mutex mu_;
+  Phase phase_ ABSL_GUARDED_BY(mu_) = Phase::kGate;
+};
+
+HttpReply LiveReply();
+HttpReply GateReply(const GateVerdict& verdict);
+HttpReply ReadyReply(Phase phase);
+
+}  // namespace lockstep::process
+
+#endif  // LOCKSTEP_AGENT_PROCESS_PROBES_H_

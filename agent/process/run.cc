@@ -1,0 +1,164 @@
+#include "agent/process/run.h"
+
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "lockstep/agent.h"
+
+#include "agent/process/http.h"
+#include "agent/process/probes.h"
+#include "agent/process/ready_poller.h"
+#include "engine/base/error_info.h"
+#include "engine/base/log.h"
+#include "engine/base/status_macros.h"
+#include "engine/chain/service_file.h"
+
+namespace lockstep::process {
+namespace {
+
+// How an error of ours is told and what it makes us exit with.
+int Fail(absl::string_view what, const absl::Status& status, int code) {
+  const base::ErrorInfo info = base::GetErrorInfo(status).value_or(base::ErrorInfo{});
+  base::LogError(what, {{"error", std::string(status.message())},
+                        {"reason", info.reason},
+                        {"hint", info.hint},
+                        {"exit", absl::StrCat(code)}});
+  return code;
+}
+
+bool EndsTheWait(int signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP;
+}
+
+// SIGHUP is not among them: services read their configuration again on it.
+bool Drains(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT; }
+
+// A `stop` service must not serve unsupervised: what its agent cannot tell the coordinator any
+// more, the coordinator concludes from silence.
+absl::StatusOr<bool> DiesWithUs(const RunFlags& flags) {
+  if (flags.agent.service_file.empty()) return false;
+  ASSIGN_OR_RETURN(const chain::ServiceFile file, chain::LoadServiceFile(flags.agent.service_file));
+  return file.on_session_loss == chain::OnSessionLoss::kStop;
+}
+
+class Program {
+ public:
+  Program(const RunFlags& flags, bool die_with_us, Supervisor& supervisor, Agent& agent)
+      : flags_(flags), die_with_us_(die_with_us), supervisor_(supervisor), agent_(agent) {}
+
+  int Run() {
+    if (const absl::Status status = ServeHttp(); !status.ok()) {
+      return Fail("http failed", status, kExitAgentFailure);
+    }
+    std::optional<int> code = WaitAtGate();
+    if (!code.has_value()) code = Supervise();
+    progress_.Advance(Phase::kEnded);
+    poller_.reset();
+    agent_.Stop(absl::StrCat("exit code ", *code));
+    return *code;
+  }
+
+ private:
+  absl::Status ServeHttp() {
+    if (!flags_.http_port.has_value()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(
+        http_, HttpServer::Start(*flags_.http_port,
+                                 {{"/livez", LiveReply},
+                                  {"/gate", [this] { return GateReply(agent_.gate()); }},
+                                  {"/readyz", [this] { return ReadyReply(progress_.phase()); }}}));
+    base::LogInfo("http listening",
+                  {{"address", "127.0.0.1"}, {"port", absl::StrCat(http_->port())}});
+    return absl::OkStatus();
+  }
+
+  // Returns what to exit with, or nothing once the gate is open.
+  std::optional<int> WaitAtGate() {
+    absl::Status gate;
+    std::thread waiter([&] {
+      gate = agent_.WaitUntilServable(flags_.gate_timeout);
+      supervisor_.Wake();
+    });
+    for (;;) {
+      const Event event = supervisor_.Next(absl::InfiniteDuration());
+      if (event.kind == Event::kWoken) break;
+      if (event.kind != Event::kSignal || !EndsTheWait(event.signal)) continue;
+      base::LogInfo("interrupted at the gate", {{"signal", strsignal(event.signal)}});
+      agent_.Stop("interrupted at the gate");
+      waiter.join();
+      return kExitSignalBase + event.signal;
+    }
+    waiter.join();
+    if (gate.ok()) return std::nullopt;
+    if (absl::IsFailedPrecondition(gate)) return Fail("gate refused", gate, kExitGateRefused);
+    if (absl::IsDeadlineExceeded(gate)) return Fail("gate timeout", gate, kExitGateTimeout);
+    return Fail("gate failed", gate, kExitAgentFailure);
+  }
+
+  int Supervise() {
+    const absl::Status started = supervisor_.Start({.command = flags_.command,
+                                                    .hidden_variables = kSecretVariable,
+                                                    .die_with_us = die_with_us_});
+    if (!started.ok()) {
+      return Fail("cannot start", started,
+                  absl::IsNotFound(started)           ? kExitNotFound
+                  : absl::IsPermissionDenied(started) ? kExitCannotExec
+                                                      : kExitAgentFailure);
+    }
+    base::LogInfo("child started", {{"pid", absl::StrCat(supervisor_.child())}});
+    progress_.Advance(Phase::kStarting);
+    AwaitReady();
+    for (;;) {
+      const Event event = supervisor_.Next(absl::InfiniteDuration());
+      if (event.kind == Event::kChildEnded) break;
+      if (event.kind != Event::kSignal) continue;
+      if (Drains(event.signal)) Drain(event.signal);
+      supervisor_.Forward(event);
+    }
+    base::LogInfo("child ended", {{"exit", absl::StrCat(supervisor_.exit_code())}});
+    return supervisor_.exit_code();
+  }
+
+  void AwaitReady() {
+    const auto serve = [this] {
+      if (progress_.Advance(Phase::kServing)) agent_.SetServing(true);
+    };
+    if (flags_.ready_url.empty()) return serve();
+    poller_ = std::make_unique<ReadyPoller>(ReadyPollerOptions{.url = flags_.ready_url}, serve);
+  }
+
+  // The child may take its time to end; its session counts until then.
+  void Drain(int signal) {
+    if (!progress_.Advance(Phase::kDraining)) return;
+    base::LogInfo("draining", {{"signal", strsignal(signal)}});
+    agent_.Drain();
+  }
+
+  const RunFlags& flags_;
+  const bool die_with_us_;
+  Supervisor& supervisor_;
+  Agent& agent_;
+  Progress progress_;
+  std::unique_ptr<ReadyPoller> poller_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+}  // namespace
+
+int Run(const RunFlags& flags, Supervisor& supervisor, const AgentFactory& start_agent) {
+  const absl::StatusOr<bool> die_with_us = DiesWithUs(flags);
+  if (!die_with_us.ok()) {
+    return Fail("bad service file", die_with_us.status(), kExitAgentFailure);
+  }
+  const auto agent = start_agent(flags.agent);
+  if (!agent.ok()) return Fail("agent failed", agent.status(), kExitAgentFailure);
+  return Program(flags, *die_with_us, supervisor, **agent).Run();
+}
+
+}  // namespace lockstep::process

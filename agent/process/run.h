@@ -1,0 +1,29 @@
+// `lockstep-agent run`: gate, child, drain, goodbye.
+//
+//   gate closed ──open──> child starting ──ready──> serving ──SIGTERM──> draining ──child ends──>
+//   exit
+//
+// One event loop on the main thread owns the flow; other threads only wake it.
+#ifndef LOCKSTEP_AGENT_PROCESS_RUN_H_
+#define LOCKSTEP_AGENT_PROCESS_RUN_H_
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "lockstep/agent.h"
+
+#include "agent/process/flags.h"
+#include "agent/process/supervisor.h"
+
+namespace lockstep::process {
+
+// Agent::Start, or what a test has instead.
+using AgentFactory = std::function<absl::StatusOr<std::unique_ptr<Agent>>(const AgentOptions&)>;
+
+// Runs to the end and returns what to exit with (see flags.h). Blocks; main thread only.
+int Run(const RunFlags& flags, Supervisor& supervisor, const AgentFactory& start_agent);
+
+}  // namespace lockstep::process
+
+#endif  // LOCKSTEP_AGENT_PROCESS_RUN_H_
