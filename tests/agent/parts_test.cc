@@ -1,0 +1,161 @@
+// The small parts: addresses, outbox, texts on the wire, what a build declares.
+#include <gtest/gtest.h>
+
+#include "agent/declaration.h"
+#include "agent/endpoints.h"
+#include "agent/outbox.h"
+#include "agent/wire.h"
+#include "engine/chain/chain.h"
+#include "tests/support/matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace lockstep::testing {
+namespace {
+
+using absl::StatusCode;
+using agent::Endpoints;
+using agent::Outbox;
+using agent::ToWireText;
+
+TEST(Endpoints, AcceptsHostsAndSockets) {
+  EXPECT_THAT(agent::CheckAddresses({"127.0.0.1:7411", "[::1]:7411", "unix:/run/x"}), IsOk());
+  for (const char* bad : {"", "localhost", ":7411", "host:0", "host:70000", "unix:", "host:x"}) {
+    EXPECT_THAT(agent::CheckAddresses({bad}), StatusIs(StatusCode::kInvalidArgument, "BAD_ADDRESS"))
+        << bad;
+  }
+  EXPECT_THAT(agent::CheckAddresses({}), StatusIs(StatusCode::kInvalidArgument, "BAD_ADDRESS"));
+}
+
+TEST(Endpoints, TakesTurnsUntilOneAnswers) {
+  Endpoints endpoints({"a:1", "b:1", "c:1"});
+  EXPECT_EQ(endpoints.Next(), "a:1");
+  endpoints.Failed();
+  EXPECT_EQ(endpoints.Next(), "b:1");
+  endpoints.Succeeded();
+  EXPECT_EQ(endpoints.Next(), "b:1");
+}
+
+TEST(Endpoints, FollowsTheLeaderOnce) {
+  Endpoints endpoints({"a:1", "b:1"});
+  EXPECT_TRUE(endpoints.Follow("elsewhere:1"));
+  EXPECT_EQ(endpoints.Next(), "elsewhere:1");
+  EXPECT_EQ(endpoints.Next(), "a:1");
+  EXPECT_TRUE(endpoints.Follow("b:1"));
+  EXPECT_EQ(endpoints.Next(), "b:1");
+  EXPECT_EQ(endpoints.Next(), "b:1");
+}
+
+TEST(Endpoints, DoesNotFollowInCirclesOrNonsense) {
+  Endpoints endpoints({"a:1"});
+  EXPECT_FALSE(endpoints.Follow("not an address"));
+  for (int i = 0; i < Endpoints::kMaxHops; ++i) EXPECT_TRUE(endpoints.Follow("b:1"));
+  EXPECT_FALSE(endpoints.Follow("b:1"));
+  endpoints.Succeeded();
+  EXPECT_TRUE(endpoints.Follow("b:1"));
+}
+
+v1::SessionRequest Heartbeat(int64_t sequence) {
+  v1::SessionRequest request;
+  request.mutable_heartbeat()->set_sequence(sequence);
+  return request;
+}
+
+TEST(Outbox, HoldsTheNewestOfEachKind) {
+  Outbox outbox;
+  outbox.Put(Heartbeat(1));
+  outbox.Put(Heartbeat(2));
+  const auto taken = outbox.Take();
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_EQ(taken->heartbeat().sequence(), 2);
+  EXPECT_FALSE(outbox.Take().has_value());
+}
+
+TEST(Outbox, HelloGoesFirstAndNothingAfterTheGoodbye) {
+  Outbox outbox;
+  v1::SessionRequest goodbye, hello;
+  goodbye.mutable_goodbye();
+  hello.mutable_hello();
+  outbox.Put(goodbye);
+  outbox.Put(Heartbeat(1));
+  outbox.Put(hello);
+  EXPECT_TRUE(outbox.Take()->has_hello());
+  EXPECT_TRUE(outbox.Take()->has_heartbeat());
+  EXPECT_FALSE(outbox.is_closed());
+  EXPECT_TRUE(outbox.Take()->has_goodbye());
+  EXPECT_TRUE(outbox.is_closed());
+  outbox.Put(Heartbeat(2));
+  EXPECT_FALSE(outbox.Take().has_value());
+  outbox.Reset();
+  outbox.Put(Heartbeat(3));
+  EXPECT_TRUE(outbox.Take().has_value());
+}
+
+TEST(Wire, TextIsCutAtACharacterAndAlwaysUtf8) {
+  EXPECT_EQ(ToWireText("größer", 100), "größer");
+  EXPECT_EQ(ToWireText("größer", 3), "gr");
+  EXPECT_EQ(ToWireText("gr\xf6\xdf"
+                       "er",
+                       100),
+            "gr??er");
+  EXPECT_EQ(ToWireText("\xf0\x9f\x98\x80!", 4), "\xf0\x9f\x98\x80");
+  EXPECT_EQ(ToWireText("\xf0\x9f", 100), "??");
+  EXPECT_EQ(ToWireText("", 0), "");
+}
+
+TEST(Wire, ARunSurvivesTheJourney) {
+  const apply::LeaseToken token{.epoch = 9, .lease_id = "id"};
+  EXPECT_EQ(agent::FromProto(agent::ToProto(token)), token);
+  const apply::RunResult result{
+      .outcome = apply::RunOutcome::kFailed,
+      .committed = 4,
+      .error =
+          apply::MigrationError{.version = 5, .line = 3, .message = "Nein\xff", .retryable = true}};
+  const v1::CompleteRunRequest report = agent::ToProto(token, "session", result);
+  EXPECT_EQ(report.outcome(), v1::RUN_OUTCOME_FAILED);
+  EXPECT_EQ(report.committed(), 4);
+  EXPECT_EQ(report.error().version(), 5);
+  EXPECT_EQ(report.error().message(), "Nein?");
+  EXPECT_TRUE(report.error().retryable());
+}
+
+TEST(Declaration, SaysWhatTheFilesSay) {
+  const TempDir dir;
+  chain::ChainSum sum;
+  sum.entries.push_back({.version = 1, .title = "init", .digest = std::string(32, 'd')});
+  sum.entries[0].chain_hash =
+      chain::NextChainHash(chain::EmptyChainHash(), 1, "init", sum.entries[0].digest);
+  AgentOptions options;
+  options.service_file = dir.Write("lockstep.yaml",
+                                   "service: billing\nneeds: 1\nadapted_to: 1\nuses: [users]\n"
+                                   "on_session_loss: stop\n");
+  options.chain_sum = dir.Write("chain.sum", chain::FormatChainSum(sum));
+  options.build = "8d02b17";
+  const auto declaration = agent::ReadDeclaration(options);
+  ASSERT_THAT(declaration, IsOk());
+  EXPECT_TRUE(declaration->configured());
+  EXPECT_EQ(declaration->service(), "billing");
+  EXPECT_EQ(declaration->build(), "8d02b17");
+  EXPECT_EQ(declaration->built_for(), 1);
+  EXPECT_EQ(declaration->chain_hash(), sum.head_hash());
+  EXPECT_EQ(declaration->needs(), 1);
+  EXPECT_EQ(declaration->adapted_to(), 1);
+  EXPECT_EQ(declaration->uses_size(), 1);
+  EXPECT_EQ(declaration->on_session_loss(), v1::ON_SESSION_LOSS_STOP);
+}
+
+TEST(Declaration, WithoutFilesIsNotConfigured) {
+  const auto declaration = agent::ReadDeclaration({});
+  ASSERT_THAT(declaration, IsOk());
+  EXPECT_FALSE(declaration->configured());
+  EXPECT_EQ(agent::NotConfigured({}).state, GateState::kRefused);
+  EXPECT_EQ(agent::NotConfigured({}).reason, "not_configured");
+}
+
+TEST(Declaration, AFileThatIsNamedMustBeThere) {
+  AgentOptions options;
+  options.service_file = "/nonexistent/lockstep.yaml";
+  EXPECT_THAT(agent::ReadDeclaration(options), StatusIs(StatusCode::kNotFound));
+}
+
+}  // namespace
+}  // namespace lockstep::testing
