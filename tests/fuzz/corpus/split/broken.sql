@@ -1,0 +1,2 @@
+SELECT (1; \i x
+DROP TABLE t; DO $$ BEGIN ; END $$

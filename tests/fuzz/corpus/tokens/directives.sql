@@ -1,0 +1,3 @@
+-- lockstep:phase contract
+-- lockstep:transaction none
+DROP INDEX CONCURRENTLY i
