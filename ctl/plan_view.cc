@@ -23,7 +23,8 @@ std::string Notes(const v1::PlannedMigration& migration) {
     absl::StrAppend(&notes, notes.empty() ? "" : "; ", note);
   };
   if (migration.left_waiting()) {
-    add("left waiting");
+    add(migration.blocked_by().empty() ? "left waiting"
+                                       : absl::StrCat("left waiting: ", migration.blocked_by()));
   } else if (!migration.blocked_by().empty()) {
     add(absl::StrCat("blocked: ", migration.blocked_by()));
   }
