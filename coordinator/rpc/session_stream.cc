@@ -18,19 +18,19 @@ std::shared_ptr<SessionStream> SessionStream::Start(const SessionPeers* peers) {
   return stream;
 }
 
-void SessionStream::Put(std::optional<v1::SessionResponse>& slot, v1::SessionResponse response) {
+void SessionStream::Put(Slot slot, v1::SessionResponse response) {
   base::MutexLock lock(mu_);
-  slot = std::move(response);
+  slots_[slot] = std::move(response);
   Pump();
 }
 
 // Writes the most urgent slot when nothing is being written.
 void SessionStream::Pump() {
   if (writing_ || finished_) return;
-  for (auto* slot : {&welcome_, &revoked_, &offer_, &gate_, &ack_}) {
-    if (!slot->has_value()) continue;
-    outgoing_ = *std::move(*slot);
-    slot->reset();
+  for (auto& slot : slots_) {
+    if (!slot.has_value()) continue;
+    outgoing_ = *std::move(slot);
+    slot.reset();
     writing_ = true;
     StartWrite(&outgoing_);
     return;
@@ -46,7 +46,7 @@ void SessionStream::OnWriteDone(bool ok) {
 void SessionStream::SendGate(const Verdict& verdict) {
   v1::SessionResponse response;
   *response.mutable_gate() = ToProto(verdict, peers_->durations.admission_validity);
-  Put(gate_, std::move(response));
+  Put(kGate, std::move(response));
 }
 
 void SessionStream::SendOffer(const LeaseOffer& offer) {
@@ -56,14 +56,14 @@ void SessionStream::SendOffer(const LeaseOffer& offer) {
   proto->set_first(offer.first);
   proto->set_last(offer.last);
   *proto->mutable_expires_at() = convert::ToProto(offer.expires_at);
-  Put(offer_, std::move(response));
+  Put(kOffer, std::move(response));
 }
 
 void SessionStream::SendRevoked(const LeaseToken& token, const std::string& reason) {
   v1::SessionResponse response;
   *response.mutable_lease_revoked()->mutable_token() = ToProto(token);
   response.mutable_lease_revoked()->set_reason(reason);
-  Put(revoked_, std::move(response));
+  Put(kRevoked, std::move(response));
 }
 
 void SessionStream::Close(const absl::Status& status) {
@@ -102,7 +102,7 @@ absl::Status SessionStream::Handle(const v1::SessionRequest& request) {
       peers_->lessor->Heartbeat(session_id_);
       v1::SessionResponse response;
       response.mutable_heartbeat_ack()->set_sequence(request.heartbeat().sequence());
-      Put(ack_, std::move(response));
+      Put(kAck, std::move(response));
       return absl::OkStatus();
     }
     case v1::SessionRequest::kProgress:
@@ -138,7 +138,7 @@ absl::Status SessionStream::HandleHello(const v1::Hello& hello) {
   *welcome->mutable_heartbeat_interval() = convert::ToProto(peers_->durations.heartbeat);
   *welcome->mutable_stop_after() = convert::ToProto(peers_->durations.stop_after);
   welcome->set_leader_epoch(leader.epoch);
-  Put(welcome_, std::move(response));
+  Put(kWelcome, std::move(response));
   RETURN_IF_ERROR(peers_->fleet->Register(shared_from_this(), declaration, hello.serving()));
   ResumeLease(hello);
   peers_->wake_driver();

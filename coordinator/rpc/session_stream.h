@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_COORDINATOR_RPC_SESSION_STREAM_H_
 #define LOCKSTEP_COORDINATOR_RPC_SESSION_STREAM_H_
 
+#include <array>
 #include <functional>
 #include <grpcpp/grpcpp.h>
 #include <memory>
@@ -47,12 +48,15 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
   void OnDone() override;
 
  private:
+  // In the order in which they are written.
+  enum Slot { kWelcome, kRevoked, kOffer, kGate, kAck, kSlots };
+
   absl::Status Handle(const v1::SessionRequest& request);
   absl::Status HandleHello(const v1::Hello& hello);
   void HandleProgress(const v1::RunProgress& progress);
   void HandleAnswer(const v1::LeaseAnswer& answer);
   void ResumeLease(const v1::Hello& hello);
-  void Put(std::optional<v1::SessionResponse>& slot, v1::SessionResponse response);
+  void Put(Slot slot, v1::SessionResponse response);
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const SessionPeers* const peers_;
@@ -68,11 +72,7 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
   v1::SessionResponse outgoing_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
-  std::optional<v1::SessionResponse> welcome_ ABSL_GUARDED_BY(mu_);
-  std::optional<v1::SessionResponse> revoked_ ABSL_GUARDED_BY(mu_);
-  std::optional<v1::SessionResponse> offer_ ABSL_GUARDED_BY(mu_);
-  std::optional<v1::SessionResponse> gate_ ABSL_GUARDED_BY(mu_);
-  std::optional<v1::SessionResponse> ack_ ABSL_GUARDED_BY(mu_);
+  std::array<std::optional<v1::SessionResponse>, kSlots> slots_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lockstep::coordinator
