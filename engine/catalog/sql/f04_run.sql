@@ -22,9 +22,10 @@ BEGIN
   END IF;
   SELECT count(*) FILTER (WHERE m.phase = 'contract'), count(*) FILTER (WHERE m.phase <> 'contract')
     INTO contracts, plain FROM lockstep.migration m WHERE m.version BETWEEN p_first AND p_last;
-  IF plain + contracts = 0 OR lockstep.next_violation(p_first) IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('version %s is not next: %s', p_first,
-      coalesce(lockstep.next_violation(p_first), 'it is not published'));
+  -- A run that reached beyond the head would never end by close.
+  IF p_last < p_first OR plain + contracts <> p_last - p_first + 1 OR lockstep.next_violation(p_first) IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('versions %s to %s are not next: %s', p_first, p_last,
+      coalesce(lockstep.next_violation(p_first), 'not all of them are published'));
   END IF;
   IF contracts > 0 THEN
     -- A contract is always a run of its own. From here to the end of its transaction `inflight` keeps
@@ -107,8 +108,9 @@ BEGIN
 END $$;
 
 -- Gives a run back that its holder ended early (it failed, or nothing was started): the holder has
--- rolled back and said so, hence nobody is waited for beyond a straggling transaction. Also records the
--- outcome of a run that close has ended. Idempotent by token.
+-- rolled back and said so, hence nobody is waited for beyond a straggling transaction. Idempotent by
+-- token: close and revoke have recorded their own end of a run, and whoever knows the epoch only, which
+-- is no secret, writes nothing.
 CREATE OR REPLACE FUNCTION lockstep.complete_run(p_epoch bigint, p_holder uuid, p_lease_epoch bigint,
   p_lease uuid, p_outcome text, p_committed integer, p_error jsonb)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -122,15 +124,16 @@ BEGIN
     UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = NULL, state = 'idle', session = NULL, expires_at = NULL
      WHERE x.epoch = p_lease_epoch AND x.lease_id = p_lease AND x.state = 'held';
     gave_back := FOUND;
-    IF gave_back THEN UPDATE lockstep.chain c SET inflight = NULL; END IF;
   END IF;
+  IF NOT gave_back THEN RETURN false; END IF;
+  UPDATE lockstep.chain c SET inflight = NULL;
   UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = p_outcome, committed = nullif(p_committed, 0), error = p_error
    WHERE a.lease_epoch = p_lease_epoch AND a.ended_at IS NULL;
   IF FOUND AND p_error IS NOT NULL THEN
     PERFORM lockstep.emit('run_failed', (p_error ->> 'version')::integer,
       (SELECT a.operation FROM lockstep.attempt a WHERE a.lease_epoch = p_lease_epoch), p_error);
   END IF;
-  RETURN gave_back;
+  RETURN true;
 END $$;
 
 -- A COMMIT, COMMIT AND CHAIN or PREPARE TRANSACTION between open and close must not publish anything:
@@ -225,12 +228,14 @@ BEGIN
   PERFORM lockstep.emit('applied', p_version, l.operation, jsonb_build_object('title', m.title, 'by', coalesce(who, ''), 'lease_epoch', p_epoch));
 END $$;
 
--- What became of a transaction whose COMMIT was not acknowledged.
+-- What became of a transaction whose COMMIT was not acknowledged. Asks for the transaction first: one
+-- that commits between the two questions would otherwise be in neither answer.
 CREATE OR REPLACE FUNCTION lockstep.outcome(p_epoch bigint, p_lease uuid, p_version integer, p_xid xid8)
 RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE in_progress boolean;
 BEGIN
+  in_progress := coalesce(pg_xact_status(p_xid) = 'in progress', false);
   PERFORM 1 FROM lockstep.history h WHERE h.version = p_version AND h.lease_epoch = p_epoch AND h.lease_id = p_lease;
   IF FOUND THEN RETURN 'committed'; END IF;
-  IF pg_xact_status(p_xid) = 'in progress' THEN RETURN 'in_progress'; END IF;
-  RETURN 'not_applied';
+  RETURN CASE WHEN in_progress THEN 'in_progress' ELSE 'not_applied' END;
 END $$;

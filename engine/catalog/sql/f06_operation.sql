@@ -8,6 +8,8 @@ RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_
 DECLARE o record; a integer;
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  -- One start at a time: a repeated request waits for the first one and then finds its operation.
+  SELECT c.applied INTO a FROM lockstep.chain c FOR NO KEY UPDATE;
   SELECT x.operation_id, x.request_digest INTO o FROM lockstep.operation x WHERE x.request_id = p_request;
   IF FOUND THEN
     IF o.request_digest <> p_request_digest THEN
@@ -19,7 +21,6 @@ BEGIN
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS013', MESSAGE = format('operation %s is running', o.operation_id), DETAIL = o.operation_id;
   END IF;
-  SELECT c.applied INTO a FROM lockstep.chain c;
   INSERT INTO lockstep.operation (operation_id, request_id, request_digest, kind, state, target, contracts, start_version, actor, reason)
   VALUES (p_operation, p_request, p_request_digest, p_kind, 'running', p_target, p_contracts, a, p_actor, p_reason);
   PERFORM lockstep.emit('operation_started', NULL, p_operation, jsonb_build_object('target', p_target, 'by', p_actor, 'reason', p_reason));
