@@ -36,12 +36,15 @@ BEGIN
   END IF;
 END $$;
 
--- Does contract p_contract concern a build? (docs/concepts.md)
+-- Does contract p_contract concern a build? (docs/concepts.md) A table and a column of it overlap,
+-- whichever of the two names only the table.
 CREATE OR REPLACE FUNCTION lockstep.concerns(p_contract integer, p_adapted_to integer, p_uses text[])
 RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(p_adapted_to, 0) < p_contract AND NOT EXISTS (
     SELECT FROM lockstep.migration m WHERE m.version = p_contract
-       AND p_uses IS NOT NULL AND m.touches IS NOT NULL AND NOT (m.touches && p_uses))
+       AND p_uses IS NOT NULL AND m.touches IS NOT NULL AND NOT EXISTS (
+         SELECT FROM unnest(m.touches) t, unnest(p_uses) u
+          WHERE t = u OR starts_with(t, u || '.') OR starts_with(u, t || '.')))
 $$;
 
 -- How many countable sessions a contract concerns.

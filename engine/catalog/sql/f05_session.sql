@@ -15,7 +15,9 @@ BEGIN
   PERFORM set_config('synchronous_commit', 'on', true);  -- Durable, whatever the role's default is.
   LOCK TABLE lockstep.gate_lock IN ROW SHARE MODE;       -- Queues behind a grant that waits.
   SELECT x.* INTO c FROM lockstep.chain x FOR KEY SHARE; -- A grant waits for this transaction.
-  SELECT s.state INTO known FROM lockstep.session s WHERE s.session_id = p_session;
+  -- One that comes back with another declaration is judged anew, by what will count from now on.
+  SELECT s.state INTO known FROM lockstep.session s WHERE s.session_id = p_session AND s.built_for = p_built_for
+     AND s.adapted_to = p_adapted_to AND s.uses IS NOT DISTINCT FROM p_uses;
   SELECT g.* INTO v FROM lockstep.gate(p_configured, p_built_for, p_chain_hash, p_needs, p_adapted_to, p_uses) g;
   IF known IN ('live', 'draining', 'suspect') AND v.verdict <> 'OPEN' THEN
     v.verdict := 'OPEN'; v.reason := 'ready'; v.detail := 'admitted before'; v.hint := '';
@@ -30,6 +32,7 @@ BEGIN
     state = CASE WHEN s.state = 'draining' AND v.verdict = 'OPEN' THEN 'draining'
                  WHEN v.verdict = 'OPEN' THEN 'live' WHEN v.verdict = 'WAIT' THEN 'waiting' ELSE 'refused' END,
     verdict = v.verdict, reason = v.reason, detail = v.detail, hint = v.hint, needs = v.needs, via = p_via,
+    build = p_build, built_for = p_built_for, adapted_to = p_adapted_to, uses = p_uses, on_session_loss = p_on_session_loss,
     gate_seq = c.gate_seq, can_migrate = p_can_migrate, migrate_error = p_migrate_error, ended_at = NULL,
     admitted_at = coalesce(s.admitted_at, CASE v.verdict WHEN 'OPEN' THEN clock_timestamp() END);
   IF v.verdict = 'OPEN' AND c.first_served_at IS NULL THEN
