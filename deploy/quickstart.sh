@@ -21,6 +21,7 @@ addresses and Unix sockets. Exits 0 only when all of it worked.
 
 Environment:
   LOCKSTEP_BUILD_ROOT   where to build (default: build/ in the checkout)
+  LOCKSTEP_PRESET       which of CMake's presets to build (default: release)
 USAGE
 }
 
@@ -46,7 +47,8 @@ while (($#)); do
   shift
 done
 
-build=${LOCKSTEP_BUILD_ROOT:-$root/build}/release
+preset=${LOCKSTEP_PRESET:-release}
+build=${LOCKSTEP_BUILD_ROOT:-$root/build}/$preset
 forget_environment
 if [[ $keep == yes ]]; then process_guarded=no; fi
 
@@ -69,7 +71,7 @@ build_programs() {
   local log
   log=$(mktemp)
   (cd "$root" && quietly "$log" 'the build could not be configured' \
-    cmake --preset release -B "$build")
+    cmake --preset "$preset" -B "$build")
   rm -f -- "$log"
   # One compiler a processor: each takes up to half a gigabyte.
   NINJA_STATUS='  [%f/%t] ' cmake --build "$build" --parallel "$(nproc)" \
@@ -134,11 +136,12 @@ show_status_during() {
 }
 
 say_how_to_look() {
+  write_stop_script "$state/stop"
   headline 'Left running'
   cat <<TEXT
   export LOCKSTEP_ADDRESS=$LOCKSTEP_ADDRESS PATH=$build/bin:\$PATH
   lockstep status                   # also: status platform-core, history, operations list, --help
-  curl http://127.0.0.1:$(service_port platform-core)/health
+  http://127.0.0.1:$(service_port platform-core)/health      # platform-core
   psql '$(postgres_url playground_app playground)'
   ls $state/log
 

@@ -18,10 +18,11 @@ only if every step passed.
   tsan        preset tsan: the core's tests under ThreadSanitizer
   asan        preset asan: unit and database tests under Address- and UBSanitizer
   fuzz        the fuzz targets, for seconds
-  quickstart  deploy/quickstart.sh
+  quickstart  deploy/quickstart.sh, with the programs of that build
 
   --quick   packages, build, tests, models and schema only
-  --full    all models instead of the quick ones, and a minute for each fuzz target
+  --full    all models instead of the quick ones, a minute for each fuzz target,
+            and the quickstart with a release build
   --help    this text
 
 Environment:
@@ -47,12 +48,11 @@ all_steps=(packages build tests models schema clang tsan asan fuzz quickstart)
 quick_steps=(packages build tests models schema)
 steps=()
 default_steps=("${all_steps[@]}")
-models=quick
-fuzz_seconds=10
+models=quick fuzz_seconds=10 quickstart_preset=dev
 while (($#)); do
   case $1 in
     --quick) default_steps=("${quick_steps[@]}") ;;
-    --full) models=full fuzz_seconds=60 ;;
+    --full) models=full fuzz_seconds=60 quickstart_preset=release ;;
     -h | --help) usage; exit 0 ;;
     *)
       [[ " ${all_steps[*]} " == *" $1 "* ]] || { usage >&2; exit 2; }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # variables are shared between the sourced files
 # What tests/run.sh runs: one function a step, each called in a process of its own under `set -e`, in
-# the root of the checkout. Needs deploy/lib and the variables `builds`, `models`, `fuzz_seconds` and
-# `no_aslr`.
+# the root of the checkout. Needs deploy/lib and the variables `builds`, `models`, `fuzz_seconds`,
+# `quickstart_preset` and `no_aslr`.
 
 # configure_and_build PRESET [TARGET...]: without targets, everything.
 configure_and_build() {
@@ -59,4 +59,5 @@ step_asan() {
 
 step_fuzz() { LOCKSTEP_FUZZ_BUILD="$builds/fuzz" tests/fuzz/run.sh "$fuzz_seconds"; }
 
-step_quickstart() { LOCKSTEP_BUILD_ROOT="$builds" deploy/quickstart.sh; }
+# With the programs that are built already; their release build differs in the optimiser's flags only.
+step_quickstart() { LOCKSTEP_BUILD_ROOT=$builds LOCKSTEP_PRESET=$quickstart_preset deploy/quickstart.sh; }
