@@ -14,13 +14,14 @@ only if every step passed.
   tests       all tests of that build
   models      the spin models of the protocol and their mutations
   schema      migrations, models, seeds and backfill against each other
+  docs        links and line lengths of the documents
   clang       preset clang: all of it again, with thread-safety analysis
   tsan        preset tsan: the core's tests under ThreadSanitizer
   asan        preset asan: unit and database tests under Address- and UBSanitizer
   fuzz        the fuzz targets, for seconds
   quickstart  deploy/quickstart.sh, with the programs of that build
 
-  --quick   packages, build, tests, models and schema only
+  --quick   packages, build, tests, models, schema and docs only
   --full    all models instead of the quick ones, a minute for each fuzz target,
             and the quickstart with a release build
   --help    this text
@@ -44,8 +45,8 @@ source deploy/lib/postgres.sh
 # shellcheck source=tests/ci/steps.sh
 source tests/ci/steps.sh
 
-all_steps=(packages build tests models schema clang tsan asan fuzz quickstart)
-quick_steps=(packages build tests models schema)
+all_steps=(packages build tests models schema docs clang tsan asan fuzz quickstart)
+quick_steps=(packages build tests models schema docs)
 steps=()
 default_steps=("${all_steps[@]}")
 models=quick fuzz_seconds=10 quickstart_preset=dev

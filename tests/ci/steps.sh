@@ -37,6 +37,8 @@ step_schema() {
   tests/migrations/check_schema.sh "$(postgres_url postgres postgres)"
 }
 
+step_docs() { tests/docs/check_links.sh; }
+
 # clang's thread-safety analysis is made while it compiles; nothing is run.
 step_clang() { configure_and_build clang; }
 
