@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the documents: relative links and their anchors resolve, no line is longer than 120
-# characters, except rows of tables, which cannot be wrapped. Needs python3. Exits 1 and names file and line of each problem.
+# characters, except rows of tables, which cannot be wrapped. Needs python3. Exits 1 and names file
+# and line of each problem.
 #
 #   tests/docs/check_links.sh
 set -euo pipefail
@@ -36,7 +37,7 @@ problems = []
 for path in sorted(set(sys.argv[1:])):
     if path.startswith(OURS):
         for number, line in enumerate(open(path, encoding="utf-8").read().splitlines(), 1):
-            if len(line) > LIMIT:
+            if len(line) > LIMIT and not line.startswith("|"):
                 problems.append(f"{path}:{number}: {len(line)} characters")
     for number, line in lines_outside_code(path):
         for target in re.findall(r"\]\(([^)\s]+)\)", line):
