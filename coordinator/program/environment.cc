@@ -83,6 +83,7 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Start(const Config& co
                                              .durations = config.durations,
                                              .leadership = leadership,
                                              .on_change = [self] { self->hub_.Notify(); }});
+  e->MakeServices();
   RETURN_IF_ERROR(e->Listen());
   e->hub_.Start();
   e->driver_->Start();
@@ -90,42 +91,44 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Start(const Config& co
   return e;
 }
 
-absl::Status Environment::Listen() {
+void Environment::MakeServices() {
   peers_ = {.fleet = fleet_.get(),
             .lessor = lessor_.get(),
             .durations = config_.durations,
             .accepting = [this] { return Accepting(); },
             .wake_driver = [this] { driver_->Wake(); },
             .on_progress = [this] { hub_.Notify(); }};
-  elector_ = std::make_unique<Elector>(
-      ElectorOptions{.connection = ConnectionOf(config_),
-                     .address =
-                         [this] {
-                           return !config_.advertise.empty() ? config_.advertise
-                                  : addresses_.empty()       ? std::string()
-                                                             : addresses_.front();
-                         },
-                     .durations = config_.durations,
-                     .on_elected = [this](const LeaderToken& token) { OnElected(token); },
-                     .on_deposed = [this] { OnDeposed(); }});
+  elector_ = std::make_unique<Elector>(ElectorOptions{
+      .connection = ConnectionOf(config_),
+      .address = [this] { return AnnouncedAddress(); },
+      .durations = config_.durations,
+      .on_elected = [this](const LeaderToken& token) { OnElected(token); },
+      .on_deposed = [this] { OnDeposed(); }});
   operations_ = std::make_unique<Operations>(OperationsOptions{.database = &database_,
                                                                .elector = elector_.get(),
                                                                .fleet = fleet_.get(),
                                                                .lessor = lessor_.get(),
                                                                .driver = driver_.get(),
                                                                .durations = config_.durations});
-  agent_service_ =
-      std::make_unique<AgentServiceImpl>(&peers_, &database_, operations_.get(), &call_workers_);
+  agent_service_ = std::make_unique<AgentServiceImpl>(&peers_, &database_, operations_.get(),
+                                                      &call_workers_);
   release_service_ = std::make_unique<ReleaseServiceImpl>(operations_.get(), &call_workers_);
   operation_service_ =
       std::make_unique<OperationServiceImpl>(operations_.get(), &call_workers_, &hub_);
-  status_service_ =
-      std::make_unique<StatusServiceImpl>(ClusterStateSources{.database = &database_,
-                                                              .elector = elector_.get(),
-                                                              .fleet = fleet_.get(),
-                                                              .operations = operations_.get()},
-                                          config_.durations, &call_workers_, &hub_);
+  status_service_ = std::make_unique<StatusServiceImpl>(
+      ClusterStateSources{.database = &database_,
+                          .elector = elector_.get(),
+                          .fleet = fleet_.get(),
+                          .operations = operations_.get()},
+      config_.durations, &call_workers_, &hub_);
+}
 
+std::string Environment::AnnouncedAddress() const {
+  if (!config_.advertise.empty()) return config_.advertise;
+  return addresses_.empty() ? "" : addresses_.front();
+}
+
+absl::Status Environment::Listen() {
   grpc::ServerBuilder builder;
   SetLimits(builder);
   int port = 0;
@@ -137,9 +140,9 @@ absl::Status Environment::Listen() {
     builder.AddListeningPort(absl::StrCat("unix:", config_.socket),
                              grpc::InsecureServerCredentials());
   }
-  for (grpc::Service* service :
-       std::initializer_list<grpc::Service*>{agent_service_.get(), release_service_.get(),
-                                             operation_service_.get(), status_service_.get()}) {
+  for (grpc::Service* service : std::initializer_list<grpc::Service*>{
+           agent_service_.get(), release_service_.get(), operation_service_.get(),
+           status_service_.get()}) {
     builder.RegisterService(service);
   }
   server_ = builder.BuildAndStart();

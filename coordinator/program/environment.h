@@ -42,7 +42,9 @@ class Environment {
 
  private:
   explicit Environment(const Config& config);
+  void MakeServices();
   absl::Status Listen();
+  std::string AnnouncedAddress() const;
   void OnElected(const LeaderToken& token);
   void OnDeposed();
   absl::StatusOr<LeaderToken> Accepting() const;
