@@ -78,7 +78,8 @@ absl::StatusOr<std::string> StartOperation(Connection& connection, const LeaderT
   const std::string digest =
       base::Sha256Of(absl::StrCat("upgrade\x1f", request.target, "\x1f", request.contracts, "\x1f",
                                   request.actor, "\x1f", request.reason));
-  const std::string id = absl::StrCat("op-", base::NewUuid());
+  // The last twelve digits of a UUID are random; the primary key refuses the one that is not new.
+  const std::string id = absl::StrCat("op-", base::NewUuid().substr(24));
   std::string started;
   const absl::Status status = connection.InTransaction([&]() -> absl::Status {
     ASSIGN_OR_RETURN(

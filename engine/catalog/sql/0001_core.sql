@@ -256,7 +256,7 @@ CREATE TABLE lockstep.operation (
   ended_at timestamptz
 );
 COMMENT ON TABLE lockstep.operation IS 'What release tooling asked for';
-COMMENT ON COLUMN lockstep.operation.operation_id IS 'op- and a UUID';
+COMMENT ON COLUMN lockstep.operation.operation_id IS 'op- and twelve hexadecimal digits';
 COMMENT ON COLUMN lockstep.operation.request_id IS 'The caller''s id: the same id starts the same operation once';
 COMMENT ON COLUMN lockstep.operation.request_digest IS 'SHA-256 of the request, to notice a reused id';
 COMMENT ON COLUMN lockstep.operation.kind IS 'What it does';
