@@ -64,7 +64,8 @@ template <typename Get>
 std::string Distinct(const v1::ServiceStatus& service, Get get) {
   std::set<std::string> values;
   for (const v1::InstanceStatus& instance : service.instances()) values.insert(get(instance));
-  return absl::StrJoin(values, ",");
+  values.erase("");
+  return values.empty() ? "-" : absl::StrJoin(values, ",");
 }
 
 // "11..", or "9..,11.." while builds are mixed; in the order of the numbers.
@@ -187,7 +188,7 @@ std::string ServiceText(const v1::ClusterStatus& status, const v1::ServiceStatus
     const Health health = HealthOf(instance);
     const std::string reason = health == Health::kOpen ? "" : instance.gate().reason();
     table.AddRow({{instance.instance()},
-                  {instance.build()},
+                  {instance.build().empty() ? "-" : instance.build()},
                   {absl::StrCat(instance.state(), instance.serving() ? ", serving" : "")},
                   {absl::StrCat(instance.needs(), "..")},
                   {absl::StrCat(instance.adapted_to())},

@@ -27,7 +27,8 @@ void ShowPlan(Console& console, const v1::PlanUpgradeResponse& plan) {
   if (console.options().can_ask && !ToRun(plan).empty()) {
     console.Error(PlanTable(plan, console.err_style(), console.options().err_width));
   }
-  console.Say(PlanSummary(plan));
+  // With nothing to do the result says it.
+  if (!ToRun(plan).empty()) console.Say(PlanSummary(plan));
   for (const std::string& warning : PlanWarnings(plan)) console.Say(warning);
 }
 

@@ -10,6 +10,7 @@
 #include "ctl/errors.h"
 #include "ctl/follow.h"
 #include "ctl/instance_view.h"
+#include "ctl/output.h"
 #include "ctl/status_view.h"
 #include "engine/chain/migration.h"
 
@@ -98,7 +99,7 @@ WaitVerdict CheckServiceGate(const v1::ClusterStatus& status, const std::string&
   }
   if (waiting == 0) {
     return {WaitVerdict::Kind::kReached,
-            absl::StrCat("the gate of ", name, " is open for all ", staying), ""};
+            absl::StrCat("the gate of ", name, " is open (", Count(staying, "instance"), ")"), ""};
   }
   return {WaitVerdict::Kind::kNotYet,
           absl::StrCat(waiting, " of ", staying, " wait: ", blocker->instance(), ": ",

@@ -135,6 +135,7 @@ TEST_F(Upgrade, HasNothingToDo) {
   const CommandResult result = Run();
   EXPECT_EQ(CodeOf(result), 0);
   EXPECT_EQ(result.out, "up to date at 2\n");
+  EXPECT_EQ(result.err, "");
 }
 
 TEST_F(Upgrade, ReportsAFailedMigrationWithAllItsFacts) {
