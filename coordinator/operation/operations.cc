@@ -37,6 +37,20 @@ absl::Status PlanStale() {
                    "lockstep plan");
 }
 
+// Names of those that are not published yet.
+absl::StatusOr<std::vector<std::string>> NewBackfills(
+    postgres::Connection& connection, const std::vector<chain::Backfill>& backfills) {
+  ASSIGN_OR_RETURN(const auto published, ReadBackfills(connection));
+  std::vector<std::string> names;
+  for (const chain::Backfill& backfill : backfills) {
+    const bool known = std::any_of(published.begin(), published.end(), [&](const BackfillRow& row) {
+      return row.name == backfill.name;
+    });
+    if (!known) names.push_back(backfill.name);
+  }
+  return names;
+}
+
 absl::string_view NameOf(RunOutcome outcome) {
   switch (outcome) {
     case RunOutcome::kSucceeded:
@@ -127,7 +141,9 @@ absl::StatusOr<PublishResult> Operations::Publish(const PublishRequest& request)
     fresh.push_back(m);
     result.added.push_back(m.version);
   }
-  if (!request.validate_only) {
+  if (request.validate_only) {
+    ASSIGN_OR_RETURN(result.added_backfills, NewBackfills(*connection, request.backfills));
+  } else {
     ASSIGN_OR_RETURN(result.added_backfills,
                      AppendMigrations(*connection, leader, chain.head_hash, fresh,
                                       request.backfills, request.actor));

@@ -53,7 +53,7 @@ Plan MakePlan(const PlanInput& input, Version target, bool contracts) {
     PlanStep step{.migration = m};
     if (m.phase == sql::Phase::kContract && !run_contracts) {
       step.kind = StepKind::kLeftWaiting;
-      step.why = absl::StrCat("waits for: lockstep contract ", m.version);
+      step.why = "services may still need what it removes";
     } else if (m.phase == sql::Phase::kContract && m.concerned > 0) {
       step.kind = StepKind::kLeftWaiting;
       step.why = absl::StrCat("concerns ", m.concerned, " live sessions");
