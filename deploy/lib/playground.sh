@@ -111,7 +111,7 @@ start_service() {
   start_process "$state/log/$name.log" "$build/bin/lockstep-agent" run \
     --service-file "$root/deploy/services/$name/lockstep.yaml" \
     --chain-sum "$root/migrations/chain.sum" \
-    --instance "$name-1" --build quickstart --http 0 --log-format text \
+    --instance node-1 --build quickstart --http 0 --log-format text \
     --ready-url "http://127.0.0.1:$port/health" \
     "${migrate[@]}" -- python3 "$root/deploy/examples/service.py" --name "$name" --port "$port"
   playground_agents+=("$started")
