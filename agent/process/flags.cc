@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <memory>
 #include <sstream>
 #include <unistd.h>
 
@@ -91,6 +92,14 @@ void AddFlags(CLI::App& run, RunFlags& flags, Raw& raw) {
       ->capture_default_str();
 }
 
+// CLI11 does not know what follows "--".
+class RunFormatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "Usage: lockstep-agent run [FLAGS] -- COMMAND [ARGUMENT...]\n";
+  }
+};
+
 absl::Status Usage(const std::string& message) { return absl::InvalidArgumentError(message); }
 
 absl::Status ReadSecret(const Raw& raw, RunFlags& flags) {
@@ -165,6 +174,7 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.footer(kFooter);
   CLI::App* const run = app.add_subcommand("run", "Wait for the gate, then run COMMAND");
+  run->formatter(std::make_shared<RunFormatter>());
   run->footer(kFooter);
   AddFlags(*run, flags, raw);
   ParsedFlags parsed = Parse(app, std::move(arguments));

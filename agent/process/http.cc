@@ -39,6 +39,12 @@ class HttpServer::Impl {
  public:
   explicit Impl(Routes routes) {
     server_.new_task_queue = [] { return new BoundedQueue; };
+    // httplib's default, SO_REUSEPORT, would let two agents share a port, and each answer for the
+    // other.
+    server_.set_socket_options([](socket_t socket) {
+      const int yes = 1;
+      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    });
     // One request a connection: an idle probe must not hold one of few threads.
     server_.set_keep_alive_max_count(1);
     server_.set_read_timeout(kSocketTimeoutSeconds);

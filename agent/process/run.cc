@@ -40,14 +40,6 @@ bool EndsTheWait(int signal) {
 // SIGHUP is not among them: services read their configuration again on it.
 bool Drains(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT; }
 
-// A `stop` service must not serve unsupervised: what its agent cannot tell the coordinator any
-// more, the coordinator concludes from silence.
-absl::StatusOr<bool> DiesWithUs(const RunFlags& flags) {
-  if (flags.agent.service_file.empty()) return false;
-  ASSIGN_OR_RETURN(const chain::ServiceFile file, chain::LoadServiceFile(flags.agent.service_file));
-  return file.on_session_loss == chain::OnSessionLoss::kStop;
-}
-
 class Program {
  public:
   Program(const RunFlags& flags, bool die_with_us, Supervisor& supervisor, Agent& agent)
@@ -150,6 +142,14 @@ class Program {
 };
 
 }  // namespace
+
+// A `stop` service must not serve unsupervised: what its agent cannot tell the coordinator any
+// more, the coordinator concludes from silence.
+absl::StatusOr<bool> DiesWithUs(const RunFlags& flags) {
+  if (flags.agent.service_file.empty()) return false;
+  ASSIGN_OR_RETURN(const chain::ServiceFile file, chain::LoadServiceFile(flags.agent.service_file));
+  return file.on_session_loss == chain::OnSessionLoss::kStop;
+}
 
 int Run(const RunFlags& flags, Supervisor& supervisor, const AgentFactory& start_agent) {
   const absl::StatusOr<bool> die_with_us = DiesWithUs(flags);

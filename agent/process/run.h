@@ -21,6 +21,10 @@ namespace lockstep::process {
 // Agent::Start, or what a test has instead.
 using AgentFactory = std::function<absl::StatusOr<std::unique_ptr<Agent>>(const AgentOptions&)>;
 
+// Whether the child must not outlive us: the service file says `on_session_loss: stop`. Fails as
+// chain::LoadServiceFile does.
+absl::StatusOr<bool> DiesWithUs(const RunFlags& flags);
+
 // Runs to the end and returns what to exit with (see flags.h). Blocks; main thread only.
 int Run(const RunFlags& flags, Supervisor& supervisor, const AgentFactory& start_agent);
 

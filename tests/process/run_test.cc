@@ -1,0 +1,267 @@
+// The flow from gate to exit, with an agent that does as it is told and real children.
+#include "agent/process/run.h"
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "agent/process/http.h"
+#include "engine/base/error_info.h"
+#include "engine/base/mutex.h"
+#include "tests/support/eventually.h"
+#include "tests/support/log_capture.h"
+#include "tests/support/matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace lockstep::process {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::Eventually;
+using testing::IsOkAndHolds;
+using testing::LogCapture;
+using testing::TempDir;
+
+// What was done to the agent, and the verdict it gives. Shared with the test, because Run owns the
+// agent.
+struct Script {
+  base::Mutex mu;
+  base::CondVar changed;
+  GateVerdict verdict ABSL_GUARDED_BY(mu);
+  bool stopped ABSL_GUARDED_BY(mu) = false;
+  std::vector<std::string> calls ABSL_GUARDED_BY(mu);
+
+  void Call(const std::string& call) {
+    base::MutexLock lock(mu);
+    calls.push_back(call);
+    changed.NotifyAll();
+  }
+  std::vector<std::string> Calls() {
+    base::MutexLock lock(mu);
+    return calls;
+  }
+  void Set(GateVerdict now) {
+    base::MutexLock lock(mu);
+    verdict = std::move(now);
+    changed.NotifyAll();
+  }
+};
+
+class FakeAgent : public Agent {
+ public:
+  explicit FakeAgent(Script& script) : script_(script) {}
+
+  absl::Status WaitUntilServable(absl::Duration timeout) override {
+    const absl::Time deadline = absl::Now() + timeout;
+    base::MutexLock lock(script_.mu);
+    for (;;) {
+      if (script_.verdict.state == GateState::kOpen) return absl::OkStatus();
+      if (script_.stopped) return absl::CancelledError("stopped");
+      if (script_.verdict.state == GateState::kRefused) {
+        return base::MakeError(absl::StatusCode::kFailedPrecondition, "GATE_REFUSED", "no");
+      }
+      const absl::Duration left = deadline - absl::Now();
+      if (left <= absl::ZeroDuration()) return absl::DeadlineExceededError("too late");
+      script_.changed.WaitFor(lock, std::min(left, absl::Hours(1)));
+    }
+  }
+  GateVerdict gate() const override {
+    base::MutexLock lock(script_.mu);
+    return script_.verdict;
+  }
+  bool connected() const override { return true; }
+  void OnGateChange(std::function<void(const GateVerdict&)>) override {}
+  void SetServing(bool serving) override { script_.Call(serving ? "serving" : "not serving"); }
+  void Drain() override { script_.Call("drain"); }
+  void Stop(const std::string& reason, absl::Duration) override {
+    {
+      base::MutexLock lock(script_.mu);
+      script_.stopped = true;
+    }
+    script_.Call("stop: " + reason);
+  }
+
+ private:
+  Script& script_;
+};
+
+class RunTest : public ::testing::Test {
+ protected:
+  RunTest() { setenv("D", dir_.path().c_str(), 1); }
+
+  int RunCommand(std::vector<std::string> command) {
+    flags_.command = std::move(command);
+    return process::Run(flags_, supervisor_,
+                        [this](const AgentOptions&) -> absl::StatusOr<std::unique_ptr<Agent>> {
+                          return std::make_unique<FakeAgent>(script_);
+                        });
+  }
+  int RunScript(const std::string& text) { return RunCommand({"sh", "-c", text}); }
+  void Open() { script_.Set({.state = GateState::kOpen, .reason = "ready"}); }
+  bool Exists(const std::string& name) { return std::filesystem::exists(dir_.File(name)); }
+
+  // The port that the log line names.
+  int Port(const LogCapture& log) {
+    int port = 0;
+    EXPECT_TRUE(Eventually([&] { return log.Contains("http listening"); }));
+    for (const std::string& line : log.lines()) {
+      const size_t at = line.find(" port=");
+      if (at != std::string::npos) port = std::atoi(line.c_str() + at + 6);
+    }
+    return port;
+  }
+  int Probe(int port, const std::string& path) {
+    return ProbeUrl(absl::StrCat("http://127.0.0.1:", port, path), absl::Seconds(10));
+  }
+
+  TempDir dir_;
+  Supervisor supervisor_;
+  Script script_;
+  RunFlags flags_;
+};
+
+TEST_F(RunTest, AnOpenGateStartsTheChildAndItsCodeIsOurs) {
+  Open();
+  EXPECT_EQ(RunScript("exit 9"), 9);
+  EXPECT_THAT(script_.Calls(), ElementsAre("serving", "stop: exit code 9"));
+}
+
+TEST_F(RunTest, AChildThatDiesOfASignalGives128PlusIt) {
+  Open();
+  EXPECT_EQ(RunScript("kill -SEGV $$"), 128 + SIGSEGV);
+}
+
+TEST_F(RunTest, ARefusedGateExitsWith123AndStartsNothing) {
+  script_.Set({.state = GateState::kRefused, .reason = "behind_contract"});
+  EXPECT_EQ(RunScript(": > $D/started"), kExitGateRefused);
+  EXPECT_FALSE(Exists("started"));
+  EXPECT_THAT(script_.Calls(), ElementsAre("stop: exit code 123"));
+}
+
+TEST_F(RunTest, AGateThatStaysClosedExitsWith124) {
+  flags_.gate_timeout = absl::Milliseconds(30);
+  EXPECT_EQ(RunScript(": > $D/started"), kExitGateTimeout);
+  EXPECT_FALSE(Exists("started"));
+}
+
+TEST_F(RunTest, ASignalAtTheGateEndsTheWait) {
+  flags_.gate_timeout = absl::InfiniteDuration();
+  for (const int signal : {SIGTERM, SIGINT}) {
+    LogCapture log;
+    kill(getpid(), signal);
+    EXPECT_EQ(RunScript(": > $D/started"), 128 + signal);
+    EXPECT_TRUE(log.Contains("interrupted at the gate"));
+  }
+  EXPECT_FALSE(Exists("started"));
+}
+
+TEST_F(RunTest, ACommandThatCannotBeRunHasItsOwnCodes) {
+  Open();
+  EXPECT_EQ(RunCommand({"no-such-program"}), kExitNotFound);
+  EXPECT_EQ(RunCommand({"/etc/passwd"}), kExitCannotExec);
+  EXPECT_THAT(script_.Calls(), ElementsAre("stop: exit code 127", "stop: exit code 126"));
+}
+
+TEST_F(RunTest, SigtermDrainsFirstAndStopsLast) {
+  Open();
+  std::thread orchestrator([&] {
+    EXPECT_TRUE(Eventually([&] { return Exists("up"); }));
+    kill(getpid(), SIGTERM);
+    EXPECT_TRUE(Eventually([&] { return Exists("asked"); }));
+    EXPECT_THAT(script_.Calls(), ElementsAre("serving", "drain"));  // Not stopped: it counts.
+    dir_.Write("finish", "");
+  });
+  EXPECT_EQ(RunScript("trap ': > $D/asked' TERM; : > $D/up; "
+                      "while ! test -e $D/finish; do sleep 0.01; done; exit 3"),
+            3);
+  orchestrator.join();
+  EXPECT_THAT(script_.Calls(), ElementsAre("serving", "drain", "stop: exit code 3"));
+}
+
+TEST_F(RunTest, SighupIsForwardedAndDoesNotDrain) {
+  Open();
+  std::thread person([&] {
+    EXPECT_TRUE(Eventually([&] { return Exists("up"); }));
+    kill(getpid(), SIGHUP);
+  });
+  EXPECT_EQ(RunScript("trap 'exit 4' HUP; : > $D/up; while :; do sleep 0.01; done"), 4);
+  person.join();
+  EXPECT_THAT(script_.Calls(), ElementsAre("serving", "stop: exit code 4"));
+}
+
+TEST_F(RunTest, ServesOnlyOnceTheReadyUrlAnswers) {
+  Open();
+  std::atomic<bool> healthy{false};
+  std::atomic<int> asked{0};
+  auto child_http = HttpServer::Start(0, {{"/health", [&] {
+                                             ++asked;
+                                             return HttpReply{.status = healthy ? 200 : 503};
+                                           }}});
+  ASSERT_THAT(child_http, testing::IsOk());
+  flags_.ready_url = absl::StrCat("http://127.0.0.1:", (*child_http)->port(), "/health");
+  flags_.http_port = 0;
+  LogCapture log;
+  std::thread orchestrator([&] {
+    const int port = Port(log);
+    EXPECT_TRUE(Eventually([&] { return asked > 0; }));
+    EXPECT_EQ(Probe(port, "/readyz"), 503);
+    EXPECT_EQ(script_.Calls().size(), 0u);
+    healthy = true;
+    EXPECT_TRUE(Eventually([&] { return Probe(port, "/readyz") == 200; }));
+    dir_.Write("finish", "");
+  });
+  EXPECT_EQ(RunScript("while ! test -e $D/finish; do sleep 0.01; done"), 0);
+  orchestrator.join();
+  EXPECT_THAT(script_.Calls(), ElementsAre("serving", "stop: exit code 0"));
+}
+
+TEST_F(RunTest, AnswersProbesFromTheStart) {
+  flags_.http_port = 0;
+  LogCapture log;
+  std::thread orchestrator([&] {
+    const int port = Port(log);
+    EXPECT_EQ(Probe(port, "/livez"), 200);
+    EXPECT_EQ(Probe(port, "/gate"), 503);
+    EXPECT_EQ(Probe(port, "/readyz"), 503);
+    Open();
+    EXPECT_TRUE(Eventually([&] { return Probe(port, "/readyz") == 200; }));
+    EXPECT_EQ(Probe(port, "/gate"), 200);
+    dir_.Write("finish", "");
+  });
+  EXPECT_EQ(RunScript("while ! test -e $D/finish; do sleep 0.01; done"), 0);
+  orchestrator.join();
+}
+
+TEST_F(RunTest, TheChildDoesNotSeeTheMigratorsConnection) {
+  Open();
+  setenv("LOCKSTEP_AGENT_MIGRATE_DATABASE", "password=hunter2", 1);
+  EXPECT_EQ(RunScript("env | grep -q hunter2 && exit 1; exit 0"), 0);
+  unsetenv("LOCKSTEP_AGENT_MIGRATE_DATABASE");
+}
+
+TEST_F(RunTest, ABadServiceFileIsOurFailure) {
+  LogCapture log;
+  flags_.agent.service_file = dir_.Write("lockstep.yaml", "service: [");
+  EXPECT_EQ(RunScript("true"), kExitAgentFailure);
+  EXPECT_TRUE(log.Contains("BAD_SERVICE_FILE"));
+}
+
+// The death itself is tested with the supervisor.
+TEST_F(RunTest, TheChildOfAStopServiceDiesWithItsSupervisor) {
+  EXPECT_THAT(DiesWithUs(flags_), IsOkAndHolds(false));
+  flags_.agent.service_file = dir_.Write("keep.yaml", "service: x\n");
+  EXPECT_THAT(DiesWithUs(flags_), IsOkAndHolds(false));
+  flags_.agent.service_file = dir_.Write("stop.yaml", "service: x\non_session_loss: stop\n");
+  EXPECT_THAT(DiesWithUs(flags_), IsOkAndHolds(true));
+}
+
+}  // namespace
+}  // namespace lockstep::process
