@@ -157,7 +157,9 @@ void Fleet::Refresh(const GateView& view) {
     base::MutexLock lock(mu_);
     for (auto& [id, entry] : entries_) {
       Member& member = entry.member;
-      if (!member.connected || member.admitted || entry.asking) continue;
+      if (!member.connected || entry.asking) continue;
+      // One that was admitted has nothing to wait for, unless its row could not be asked for.
+      if (member.admitted && !entry.ask_again) continue;
       if (member.known && !entry.ask_again) {
         if (const auto verdict = VerdictWhileBehind(member.verdict, view); verdict.has_value()) {
           if (!SameText(*verdict, member.verdict)) news.emplace_back(entry.link, *verdict);
@@ -177,7 +179,7 @@ void Fleet::Refresh(const GateView& view) {
 // "" when the entry stays as it is.
 std::string Fleet::NextState(const Entry& entry) const {
   const Member& member = entry.member;
-  if (member.connected) return "";
+  if (member.connected || entry.asking) return "";  // An admission under way is waited for.
   if (member.gone) return "closed";
   const absl::Duration silent = options_.clock->SinceBoot() - member.last_seen;
   if (!member.admitted) return silent > options_.durations.waiting_grace ? "closed" : "";
@@ -193,33 +195,59 @@ void Fleet::Sweep() {
   std::vector<std::pair<std::string, std::string>> moves;
   {
     base::MutexLock lock(mu_);
-    for (const auto& [id, entry] : entries_) {
+    for (auto& [id, entry] : entries_) {
       const std::string next = NextState(entry);
-      if (!next.empty()) moves.emplace_back(id, next);
+      if (next.empty()) continue;
+      moves.emplace_back(id, next);
+      // Whoever comes back meanwhile is asked for afterwards: the move would undo an admission
+      // whose verdict is out already, and the instance would serve without counting.
+      entry.asking = true;
     }
   }
+  bool moving = true;
   for (const auto& [id, state] : moves) {
-    auto connection = options_.database->Take();
-    if (!connection.ok()) return;
-    const auto moved = MoveSession(**connection, *leader, id, state);
-    if (!moved.ok()) {
-      base::LogWarning("a session could not be moved",
-                       {{"session", id}, {"error", std::string(moved.status().message())}});
-      return;
-    }
-    base::MutexLock lock(mu_);
-    const auto found = entries_.find(id);
-    if (found == entries_.end() || found->second.member.connected) continue;
-    base::LogInfo("session ended", {{"service", found->second.member.declaration.service},
-                                    {"instance", found->second.member.declaration.instance},
-                                    {"state", state}});
-    if (state == "suspect") {
-      found->second.member.suspect = true;
-    } else {
-      entries_.erase(found);
-    }
+    moving = moving && MoveRow(*leader, id, state);
+    EndMove(id, state, moving);
   }
   if (!moves.empty()) options_.on_change();
+}
+
+bool Fleet::MoveRow(const LeaderToken& leader, const std::string& session_id,
+                    const std::string& state) {
+  auto connection = options_.database->Take();
+  const absl::Status moved = connection.ok()
+                                 ? MoveSession(**connection, leader, session_id, state).status()
+                                 : connection.status();
+  if (moved.ok()) return true;
+  base::LogWarning("a session could not be moved",
+                   {{"session", session_id}, {"error", std::string(moved.message())}});
+  return false;
+}
+
+void Fleet::EndMove(const std::string& session_id, const std::string& state, bool moved) {
+  base::MutexLock lock(mu_);
+  const auto found = entries_.find(session_id);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  Member& member = entry.member;
+  entry.asking = false;
+  if (member.connected) {
+    if (moved && state != "suspect") {
+      member.admitted = false;
+      member.known = false;
+    }
+    AskSoon(entry);
+    return;
+  }
+  if (!moved) return;
+  base::LogInfo("session ended", {{"service", member.declaration.service},
+                                  {"instance", member.declaration.instance},
+                                  {"state", state}});
+  if (state == "suspect") {
+    member.suspect = true;
+  } else {
+    entries_.erase(found);
+  }
 }
 
 absl::Status Fleet::Reload() {

@@ -106,7 +106,7 @@ class Fleet {
   struct Entry {
     Member member;
     std::shared_ptr<AgentLink> link;
-    bool asking = false;  // An admission is under way.
+    bool asking = false;  // A transaction on its row is under way: an admission or a move.
     bool ask_again = false;
   };
   using Entries = std::map<std::string, Entry>;  // By session id.
@@ -115,6 +115,8 @@ class Fleet {
   void Ask(const std::string& session_id);
   void Answer(const std::string& session_id, const absl::StatusOr<Verdict>& verdict);
   std::string NextState(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool MoveRow(const LeaderToken& leader, const std::string& session_id, const std::string& state);
+  void EndMove(const std::string& session_id, const std::string& state, bool moved);
 
   const FleetOptions options_;
   mutable base::Mutex mu_;
