@@ -178,7 +178,9 @@ absl::StatusOr<bool> Lessor::Complete(const LeaderToken& leader, const LeaseToke
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   ASSIGN_OR_RETURN(const bool gave_back,
                    CompleteRun(*connection, leader, token, outcome, committed, error));
-  Forget(token.epoch);
+  // A report under another token says nothing about the lease that is held.
+  base::MutexLock lock(mu_);
+  if (held_.has_value() && held_->lease.token == token) held_.reset();
   return gave_back;
 }
 
