@@ -1,5 +1,7 @@
 #include "coordinator/store/sql_values.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
@@ -10,6 +12,14 @@ namespace lockstep::coordinator {
 postgres::Value IntervalParam(absl::Duration duration) {
   return absl::StrCat(absl::ToInt64Milliseconds(duration), " milliseconds");
 }
+
+namespace {
+// jsonb holds every character but the zero byte.
+std::string WithoutZeroBytes(std::string text) {
+  std::replace(text.begin(), text.end(), '\0', ' ');
+  return text;
+}
+}  // namespace
 
 std::optional<absl::Time> TimeOf(const postgres::Row& row, int column) {
   if (row.IsNull(column)) return std::nullopt;
@@ -22,12 +32,16 @@ absl::Duration DurationOf(const postgres::Row& row, int column) {
 
 postgres::Value ErrorParam(const std::optional<RunError>& error) {
   if (!error.has_value()) return std::nullopt;
-  const nlohmann::json json = {
-      {"version", error->version},     {"statement", error->statement},
-      {"line", error->line},           {"column", error->column},
-      {"sqlstate", error->sqlstate},   {"message", error->message},
-      {"detail", error->detail},       {"hint", error->hint},
-      {"retryable", error->retryable}, {"agent_unfit", error->agent_unfit}};
+  const nlohmann::json json = {{"version", error->version},
+                               {"statement", error->statement},
+                               {"line", error->line},
+                               {"column", error->column},
+                               {"sqlstate", WithoutZeroBytes(error->sqlstate)},
+                               {"message", WithoutZeroBytes(error->message)},
+                               {"detail", WithoutZeroBytes(error->detail)},
+                               {"hint", WithoutZeroBytes(error->hint)},
+                               {"retryable", error->retryable},
+                               {"agent_unfit", error->agent_unfit}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
