@@ -1,9 +1,9 @@
 #include "coordinator/program/config.h"
 
+#include <arpa/inet.h>
 #include <sstream>
 
 #include "CLI/CLI.hpp"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "engine/base/error_info.h"
@@ -84,7 +84,10 @@ absl::Status Finish(Config& config, const Raw& raw) {
 
 bool IsLoopback(const std::string& host_port) {
   const std::string host = host_port.substr(0, host_port.rfind(':'));
-  return host == "localhost" || host == "[::1]" || host == "::1" || absl::StartsWith(host, "127.");
+  // A name like 127.example.org is no address of ours.
+  in_addr address;
+  if (inet_pton(AF_INET, host.c_str(), &address) == 1) return ntohl(address.s_addr) >> 24 == 127;
+  return host == "localhost" || host == "[::1]" || host == "::1";
 }
 
 absl::Status CheckConfig(const Config& config) {

@@ -71,17 +71,23 @@ bool IsServiceName(absl::string_view name) {
   return true;
 }
 
-// Well-formed UTF-8 without control characters (C0, DEL, C1).
+// Well-formed UTF-8 (RFC 3629: no overlong forms, surrogates or values above U+10FFFF) without
+// control characters (C0, DEL, C1).
 bool IsPrintable(absl::string_view text) {
   size_t i = 0;
   while (i < text.size()) {
     const unsigned char c = static_cast<unsigned char>(text[i]);
     size_t length = c < 0x80 ? 1 : (c >> 5) == 6 ? 2 : (c >> 4) == 14 ? 3 : (c >> 3) == 30 ? 4 : 0;
-    if (length == 0 || i + length > text.size() || c < 0x20 || c == 0x7f) return false;
+    if (length == 0 || i + length > text.size()) return false;
+    uint32_t point = length == 1 ? c : c & (0x7f >> length);
     for (size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) >> 6) != 2) return false;
+      const unsigned char next = static_cast<unsigned char>(text[i + k]);
+      if ((next >> 6) != 2) return false;
+      point = point << 6 | (next & 0x3f);
     }
-    if (c == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0) return false;
+    constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (point < kLeast[length] || point > 0x10ffff || point >> 11 == 0x1b) return false;
+    if (point < 0x20 || (point >= 0x7f && point < 0xa0)) return false;
     i += length;
   }
   return true;
@@ -320,7 +326,7 @@ v1::PlanUpgradeResponse ToProto(const PlannedUpgrade& planned) {
     migration->set_phase(ToProto(m.phase));
     migration->set_transactional(m.transactional);
     migration->set_left_waiting(step.kind == StepKind::kLeftWaiting);
-    if (step.kind == StepKind::kBlocked) migration->set_blocked_by(step.why);
+    if (step.kind != StepKind::kRun) migration->set_blocked_by(step.why);
     while (text < planned.texts.size() && planned.texts[text].entry.version < m.version) ++text;
     if (text == planned.texts.size() || planned.texts[text].entry.version != m.version) continue;
     migration->mutable_ref()->set_digest(planned.texts[text].entry.digest);
