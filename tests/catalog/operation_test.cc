@@ -1,4 +1,5 @@
 // Operations, the event log, and publishing.
+#include <functional>
 #include <gtest/gtest.h>
 #include <set>
 
@@ -9,6 +10,7 @@
 #include "engine/base/digest.h"
 #include "engine/base/error_info.h"
 #include "tests/catalog/lockstep_database.h"
+#include "tests/support/eventually.h"
 #include "tests/support/matchers.h"
 
 namespace lockstep::testing {
@@ -29,6 +31,27 @@ class OperationTest : public ::testing::Test {
   }
   absl::Status Cancel(const std::string& id) {
     return coordinator::CancelOperation(lockstep_.admin(), lockstep_.leader(), id, "ann", "why");
+  }
+  // Eight starts that all get as far as they can before the first one commits.
+  std::vector<absl::StatusOr<std::string>> StartTogether(
+      const std::function<std::string(int)>& request_id) {
+    const auto blocker = lockstep_.Session();
+    (void)blocker->Execute("BEGIN");
+    (void)blocker->Execute("SELECT FROM lockstep.chain FOR NO KEY UPDATE");
+    std::vector<std::future<absl::StatusOr<std::string>>> starts;
+    for (int i = 0; i < 8; ++i) {
+      starts.push_back(Async([this, id = request_id(i)] {
+        return StartOperation(*lockstep_.Connect(), lockstep_.leader(),
+                              {.request_id = id, .target = 1});
+      }));
+    }
+    EXPECT_TRUE(Eventually([&] {
+      return lockstep_.Scalar("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted") == "8";
+    }));
+    (void)blocker->Execute("COMMIT");
+    std::vector<absl::StatusOr<std::string>> results;
+    for (auto& start : starts) results.push_back(start.get());
+    return results;
   }
   std::string Revision() { return lockstep_.Scalar("SELECT revision FROM lockstep.chain"); }
 
@@ -73,16 +96,8 @@ TEST_F(OperationTest, ASecondOneIsRefusedWithTheIdOfTheFirst) {
 
 // A client that repeats its call because the first answer was slow.
 TEST_F(OperationTest, EightStartsOfOneRequestAtOnceGetOneOperation) {
-  std::vector<std::future<absl::StatusOr<std::string>>> starts;
-  for (int i = 0; i < 8; ++i) {
-    starts.push_back(Async([&] {
-      return StartOperation(*lockstep_.Connect(), lockstep_.leader(),
-                            {.request_id = "r", .target = 1});
-    }));
-  }
   std::set<std::string> ids;
-  for (auto& start : starts) {
-    const auto id = start.get();
+  for (const auto& id : StartTogether([](int) { return "r"; })) {
     EXPECT_THAT(id, IsOk());
     if (id.ok()) ids.insert(*id);
   }
@@ -90,16 +105,8 @@ TEST_F(OperationTest, EightStartsOfOneRequestAtOnceGetOneOperation) {
 }
 
 TEST_F(OperationTest, OfEightRequestsAtOnceOneStartsAndTheOthersLearnItsId) {
-  std::vector<std::future<absl::StatusOr<std::string>>> starts;
-  for (int i = 0; i < 8; ++i) {
-    starts.push_back(Async([this, i] {
-      return StartOperation(*lockstep_.Connect(), lockstep_.leader(),
-                            {.request_id = absl::StrCat("r", i), .target = 1});
-    }));
-  }
   int started = 0;
-  for (auto& start : starts) {
-    const auto id = start.get();
+  for (const auto& id : StartTogether([](int i) { return absl::StrCat("r", i); })) {
     if (id.ok()) {
       ++started;
     } else {
