@@ -1,0 +1,186 @@
+#include "coordinator/operation/decision.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace lockstep::coordinator {
+namespace {
+
+using Kind = Decision::Kind;
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kNow = absl::Hours(1);
+
+class DecisionTest : public ::testing::Test {
+ protected:
+  DecisionTest() {
+    view_.chain = {.head = 2, .never_served = false};
+    view_.operation = OperationRow{.operation_id = "op", .target = 2};
+    view_.pending = {{.version = 1, .phase = sql::Phase::kExpand},
+                     {.version = 2, .phase = sql::Phase::kExpand}};
+  }
+
+  Member& AddAgent(const std::string& name) {
+    Member member;
+    member.declaration.session_id = name;
+    member.declaration.service = "service";
+    member.declaration.instance = name;
+    member.declaration.can_migrate = true;
+    member.connected = true;
+    members_.push_back(member);
+    return members_.back();
+  }
+  void Hold(const std::string& operation) {
+    view_.lease = {
+        .token = {.epoch = 2}, .held = true, .operation = operation, .first = 1, .last = 2};
+  }
+  Decision Ask(bool overdue = false) { return Decide(view_, members_, overdue, kNow); }
+
+  DriverView view_;
+  std::vector<Member> members_;
+};
+
+TEST_F(DecisionTest, WithoutAnOperationThereIsNothingToDo) {
+  view_.operation.reset();
+  AddAgent("a");
+  EXPECT_EQ(Ask().kind, Kind::kNothing);
+}
+
+TEST_F(DecisionTest, TheNextRunGoesToAnAgentThatCanMigrate) {
+  AddAgent("reader").declaration.can_migrate = false;
+  AddAgent("gone").connected = false;
+  AddAgent("leaving").draining = true;
+  AddAgent("writer");
+  const Decision decision = Ask();
+  EXPECT_EQ(decision.kind, Kind::kGrant);
+  EXPECT_EQ(decision.run, (coordinator::Run{1, 2}));
+  EXPECT_EQ(decision.session, "writer");
+  EXPECT_EQ(decision.holder, "service@writer");
+}
+
+TEST_F(DecisionTest, WithoutAnAgentItWaitsAndNamesTheFlag) {
+  const Decision decision = Ask();
+  EXPECT_EQ(decision.kind, Kind::kWait);
+  EXPECT_THAT(decision.why, HasSubstr("--migrate-database"));
+}
+
+TEST_F(DecisionTest, ABrokenMigratorConnectionIsNamed) {
+  Member& agent = AddAgent("a");
+  agent.declaration.can_migrate = false;
+  agent.declaration.migrate_error = "password authentication failed";
+  EXPECT_THAT(Ask().why, HasSubstr("service@a: password authentication failed"));
+}
+
+TEST_F(DecisionTest, AnAgentThatDeclinedRestsAndItsTurnComes) {
+  AddAgent("a").declined_until = kNow + absl::Seconds(2);
+  const Decision decision = Ask();
+  EXPECT_EQ(decision.kind, Kind::kWait);
+  EXPECT_EQ(decision.retry_in, absl::Seconds(2));
+  members_[0].declined_until = kNow;
+  EXPECT_EQ(Ask().kind, Kind::kGrant);
+}
+
+TEST_F(DecisionTest, WhenEveryAgentIsUnfitTheOperationFails) {
+  Member& agent = AddAgent("a");
+  agent.unfit_for = "op";
+  agent.unfit_why = "permission denied for schema public";
+  const Decision decision = Ask();
+  EXPECT_EQ(decision.kind, Kind::kEnd);
+  EXPECT_EQ(decision.state, OperationState::kFailed);
+  ASSERT_TRUE(decision.error.has_value());
+  EXPECT_THAT(decision.error->message, HasSubstr("permission denied for schema public"));
+  EXPECT_EQ(decision.error->version, 1);
+}
+
+TEST_F(DecisionTest, AnUnfitAgentDoesNotEndItWhileAnotherMayTry) {
+  AddAgent("a").unfit_for = "op";
+  AddAgent("b").declined_until = kNow + absl::Seconds(1);
+  EXPECT_EQ(Ask().kind, Kind::kWait);
+  AddAgent("c");
+  EXPECT_EQ(Ask().session, "c");
+}
+
+TEST_F(DecisionTest, UnfitForAnEarlierOperationIsForgiven) {
+  AddAgent("a").unfit_for = "another";
+  EXPECT_EQ(Ask().kind, Kind::kGrant);
+}
+
+TEST_F(DecisionTest, NothingLeftToRunIsSuccess) {
+  view_.pending.clear();
+  const Decision decision = Ask();
+  EXPECT_EQ(decision.kind, Kind::kEnd);
+  EXPECT_EQ(decision.state, OperationState::kSucceeded);
+  EXPECT_FALSE(decision.error.has_value());
+}
+
+TEST_F(DecisionTest, ContractsLeftWaitingAreSuccess) {
+  view_.pending = {{.version = 2, .phase = sql::Phase::kContract}};
+  EXPECT_EQ(Ask().state, OperationState::kSucceeded);
+}
+
+TEST_F(DecisionTest, ABlockedMigrationFailsItOnceTheOthersHaveRun) {
+  AddAgent("a");
+  view_.pending[1].needs_backfill = {"job"};
+  EXPECT_EQ(Ask().run, (coordinator::Run{1, 1}));
+  view_.pending.erase(view_.pending.begin());
+  const Decision decision = Ask();
+  EXPECT_EQ(decision.state, OperationState::kFailed);
+  EXPECT_EQ(decision.error->version, 2);
+  EXPECT_THAT(decision.error->message, HasSubstr("job"));
+}
+
+TEST_F(DecisionTest, APauseAfterAnErrorIsWaitedForAndExplained) {
+  AddAgent("a");
+  view_.operation->delay = absl::Seconds(4);
+  view_.operation->attempts = 2;
+  view_.operation->error = RunError{.message = "lock timeout"};
+  const Decision decision = Ask();
+  EXPECT_EQ(decision.kind, Kind::kWait);
+  EXPECT_EQ(decision.retry_in, absl::Seconds(4));
+  EXPECT_THAT(decision.why, HasSubstr("lock timeout"));
+}
+
+TEST_F(DecisionTest, ACancelledOperationEndsOnceNothingIsHeld) {
+  AddAgent("a");
+  view_.operation->state = OperationState::kCancelling;
+  EXPECT_EQ(Ask().state, OperationState::kCancelled);
+  Hold("op");
+  EXPECT_EQ(Ask().kind, Kind::kRevoke);
+}
+
+TEST_F(DecisionTest, AHeldLeaseIsLeftAloneUntilItIsOverdue) {
+  AddAgent("a");
+  Hold("op");
+  EXPECT_EQ(Ask(false).kind, Kind::kWait);
+  EXPECT_EQ(Ask(true).kind, Kind::kRevoke);
+}
+
+TEST_F(DecisionTest, ALeaseWhoseOperationHasEndedIsTakenBack) {
+  Hold("another");
+  EXPECT_EQ(Ask().kind, Kind::kRevoke);
+  view_.operation.reset();
+  EXPECT_EQ(Ask().kind, Kind::kRevoke);
+}
+
+TEST(AfterFailureTest, WhatCannotGetBetterEndsAtOnce) {
+  EXPECT_FALSE(DecideAfterFailure({.retryable = false}, 1, {}).retry);
+}
+
+TEST(AfterFailureTest, PausesDoubleUpToTheCapAndTriesEnd) {
+  const Durations durations{
+      .retry_base = absl::Seconds(1), .retry_cap = absl::Seconds(60), .max_attempts = 10};
+  const RunError busy{.retryable = true};
+  EXPECT_EQ(DecideAfterFailure(busy, 0, durations).delay, absl::Seconds(1));
+  EXPECT_EQ(DecideAfterFailure(busy, 1, durations).delay, absl::Seconds(1));
+  EXPECT_EQ(DecideAfterFailure(busy, 2, durations).delay, absl::Seconds(2));
+  EXPECT_EQ(DecideAfterFailure(busy, 5, durations).delay, absl::Seconds(16));
+  EXPECT_EQ(DecideAfterFailure(busy, 9, durations).delay, absl::Seconds(60));
+  EXPECT_TRUE(DecideAfterFailure(busy, 9, durations).retry);
+  EXPECT_FALSE(DecideAfterFailure(busy, 10, durations).retry);
+  Durations many = durations;
+  many.max_attempts = 1'000'000;
+  EXPECT_EQ(DecideAfterFailure(busy, 999'999, many).delay, absl::Seconds(60));
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator

@@ -1,0 +1,161 @@
+// The driver end to end, with everything real but the wire: PostgreSQL, the fence, an elector, and
+// agents that apply what they are offered by lockstep.open and close.
+#include "coordinator/operation/driver.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "engine/base/ids.h"
+#include "tests/coordinator/coordinator_test.h"
+#include "tests/support/matchers.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using testing::Async;
+using testing::Eventually;
+using testing::FakeLink;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using testing::LockstepDatabase;
+
+class DriverTest : public CoordinatorTest {
+ protected:
+  DriverTest() : CoordinatorTest({{}, {}, {.phase = "contract"}, {}}) {}
+};
+
+TEST_F(DriverTest, AnEmptyDatabaseComesToItsHeadRunByRun) {
+  const Agent agent = Connect("migrator", 4, true);
+  ASSERT_TRUE(Eventually([&] { return agent.link->reason() == "behind"; }));
+  const std::string operation = Upgrade();
+  for (const auto& [first, last] : std::vector<std::pair<int, int>>{{1, 2}, {3, 3}, {4, 4}}) {
+    const LeaseOffer offer = Offer(agent);
+    EXPECT_EQ(offer.first, first);
+    EXPECT_EQ(offer.last, last);
+    Apply(agent, offer);
+  }
+  EXPECT_TRUE(ComesToBe(operation, OperationState::kSucceeded));
+  EXPECT_EQ(lockstep_.Scalar("SELECT applied FROM lockstep.chain"), "4");
+  // It waited for version 4; contract 3 ran before it was admitted and concerns it.
+  EXPECT_TRUE(Eventually([&] { return agent.link->reason() == "too_old"; }));
+}
+
+TEST_F(DriverTest, OnAServedDatabaseTheContractIsLeftWaiting) {
+  const Agent live = Connect("live", 0, true);
+  ASSERT_TRUE(Eventually([&] { return live.link->reason() == "ready"; }));
+  const std::string operation = Upgrade();
+  Apply(live, Offer(live));
+  const LeaseOffer last = Offer(live);
+  EXPECT_EQ(last.first, 4);
+  Apply(live, last);
+  ASSERT_TRUE(ComesToBe(operation, OperationState::kSucceeded));
+  EXPECT_EQ(operations_->Get(operation)->contracts_waiting, std::vector<Version>{3});
+}
+
+TEST_F(DriverTest, AContractThatConcernsSomebodyHoldsNothingUp) {
+  const Agent live = Connect("live", 0, true);
+  ASSERT_TRUE(Eventually([&] { return live.link->reason() == "ready"; }));
+  const std::string operation = Upgrade(/*contracts=*/true);
+  Apply(live, Offer(live));
+  Apply(live, Offer(live));
+  EXPECT_TRUE(ComesToBe(operation, OperationState::kSucceeded));
+  EXPECT_EQ(lockstep_.Scalar("SELECT string_agg(version::text, ' ' ORDER BY version) "
+                             "FROM lockstep.history"),
+            "1 2 4");
+}
+
+TEST_F(DriverTest, WithoutAMigratorItWaitsAndSaysSo) {
+  const std::string operation = Upgrade();
+  EXPECT_TRUE(Eventually([&] {
+    const auto view = operations_->Get(operation);
+    return view.ok() && view->waiting_for == "no agent with --migrate-database is connected";
+  }));
+  const Agent agent = Connect("migrator", 0, true);
+  EXPECT_EQ(Offer(agent).first, 1);
+}
+
+TEST_F(DriverTest, ASilentHolderLosesItsRunToTheNextAgent) {
+  const Agent silent = Connect("silent", 0, true);
+  const std::string operation = Upgrade();
+  const LeaseOffer lost = Offer(silent);
+  const auto zombie = lockstep_.Session();
+  ASSERT_THAT(lockstep_.ApplyOnly(*zombie, lost.token, 1), IsOk());
+  const Agent next = Connect("next", 0, true);
+  fleet_->Disconnect(silent.declaration.session_id, silent.link.get(), false);
+  lessor_->StreamLost(silent.declaration.session_id);
+  driver_->Wake();
+  const LeaseOffer offer = Offer(next);
+  EXPECT_EQ(offer.first, 1);
+  EXPECT_NE(offer.token.epoch, lost.token.epoch);
+  EXPECT_FALSE(zombie->Execute("COMMIT").ok());
+  Apply(next, offer);
+  EXPECT_EQ(lockstep_.Scalar("SELECT count(*) FROM lockstep.history WHERE lease_epoch = " +
+                             absl::StrCat(lost.token.epoch)),
+            "0");
+}
+
+TEST_F(DriverTest, ACancelledOperationTakesItsRunBack) {
+  const Agent agent = Connect("migrator", 0, true);
+  const std::string operation = Upgrade();
+  const LeaseOffer offer = Offer(agent);
+  ASSERT_THAT(operations_->Cancel(operation, "ann", "why"), IsOk());
+  EXPECT_TRUE(ComesToBe(operation, OperationState::kCancelled));
+  EXPECT_EQ(agent.link->revoked(), std::vector<LeaseToken>{offer.token});
+  EXPECT_EQ(testing::StateOf(testing::Open(*lockstep_.Session(), offer.token, 1)), "LS001");
+}
+
+TEST_F(DriverTest, AnErrorThatCannotGetBetterEndsTheOperation) {
+  const Agent agent = Connect("migrator", 0, true);
+  const std::string operation = Upgrade();
+  const LeaseOffer offer = Offer(agent);
+  EXPECT_THAT(
+      operations_->CompleteRun(agent.declaration.session_id, offer.token, RunOutcome::kFailed, 0,
+                               RunError{.version = 1, .message = "syntax error"}),
+      IsOk());
+  EXPECT_TRUE(ComesToBe(operation, OperationState::kFailed));
+  const auto view = operations_->Get(operation);
+  EXPECT_EQ(view->row.error->message, "syntax error");
+  EXPECT_EQ(view->error_file, "001_title_1.sql");
+}
+
+TEST_F(DriverTest, ABusyLockIsTriedAgainAfterAPause) {
+  const Agent agent = Connect("migrator", 0, true);
+  const std::string operation = Upgrade();
+  const LeaseOffer first = Offer(agent);
+  EXPECT_THAT(operations_->CompleteRun(
+                  agent.declaration.session_id, first.token, RunOutcome::kFailed, 0,
+                  RunError{.version = 1, .message = "lock timeout", .retryable = true}),
+              IsOk());
+  const LeaseOffer second = Offer(agent);
+  EXPECT_GT(second.token.epoch, first.token.epoch);
+  EXPECT_EQ(operations_->Get(operation)->row.attempts, 2);
+}
+
+TEST_F(DriverTest, ARunThatItsHolderDeclinesGoesToAnother) {
+  const Agent one = Connect("one", 0, true);
+  Upgrade();
+  const LeaseOffer offer = Offer(one);
+  const Agent two = Connect("two", 0, true);
+  EXPECT_THAT(operations_->CompleteRun(one.declaration.session_id, offer.token,
+                                       RunOutcome::kNotStarted, 0, {}),
+              IsOk());
+  EXPECT_EQ(Offer(two).first, 1);
+}
+
+TEST_F(DriverTest, FetchingNeedsTheTokenAndAVersionOfTheRun) {
+  const Agent agent = Connect("migrator", 0, true);
+  Upgrade();
+  const LeaseOffer offer = Offer(agent);
+  const auto run = operations_->FetchRun(offer.token, 1);
+  ASSERT_THAT(run, IsOk());
+  EXPECT_EQ(run->texts.size(), 2);
+  EXPECT_FALSE(run->more);
+  EXPECT_THAT(operations_->FetchRun(offer.token, 3),
+              testing::StatusIs(absl::StatusCode::kInvalidArgument, "INVALID_FIELD"));
+  EXPECT_THAT(operations_->FetchRun({offer.token.epoch, base::NewUuid()}, 1),
+              testing::StatusIs(absl::StatusCode::kFailedPrecondition, "FENCED"));
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator

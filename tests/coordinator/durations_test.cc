@@ -1,0 +1,57 @@
+#include "coordinator/durations.h"
+
+#include <functional>
+#include <gtest/gtest.h>
+
+#include "tests/support/matchers.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using absl::Seconds;
+using testing::IsOk;
+using testing::StatusIs;
+
+absl::Status CheckWith(const std::function<void(Durations&)>& change) {
+  Durations durations;
+  change(durations);
+  return CheckDurations(durations);
+}
+
+TEST(DurationsTest, TheDefaultsFitTogether) { EXPECT_THAT(CheckDurations({}), IsOk()); }
+
+TEST(DurationsTest, EachRelationIsChecked) {
+  const std::vector<std::function<void(Durations&)>> changes = {
+      [](Durations& d) { d.heartbeat = Seconds(0); },
+      [](Durations& d) { d.heartbeat = -Seconds(1); },
+      [](Durations& d) { d.heartbeat = Seconds(10); },
+      [](Durations& d) { d.stop_after = d.session_ttl; },
+      [](Durations& d) { d.admission_validity = d.session_ttl; },
+      [](Durations& d) { d.leader_renew = Seconds(0); },
+      [](Durations& d) { d.leader_renew = d.leader_depose; },
+      [](Durations& d) { d.leader_depose = d.leader_ttl; },
+      [](Durations& d) { d.stop_after = d.leader_ttl * 1.5; },
+      [](Durations& d) { d.lease_ttl = d.heartbeat * 2; },
+      [](Durations& d) { d.lease_reconnect = d.lease_ttl + Seconds(1); },
+      [](Durations& d) { d.poll = Seconds(0); },
+      [](Durations& d) { d.heartbeat = absl::InfiniteDuration(); },
+  };
+  for (size_t i = 0; i < changes.size(); ++i) {
+    EXPECT_THAT(CheckWith(changes[i]),
+                StatusIs(absl::StatusCode::kInvalidArgument, "INVALID_FIELD"))
+        << "change " << i;
+  }
+}
+
+TEST(DurationsTest, ScalingKeepsTheRelations) {
+  for (double factor : {2.0, 10.0, 100.0}) {
+    const Durations scaled = Scaled({}, factor);
+    EXPECT_THAT(CheckDurations(scaled), IsOk());
+    EXPECT_EQ(scaled.heartbeat, Durations{}.heartbeat / factor);
+    EXPECT_EQ(scaled.retry_cap, Durations{}.retry_cap / factor);
+    EXPECT_EQ(scaled.max_attempts, Durations{}.max_attempts);
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator

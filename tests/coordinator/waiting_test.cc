@@ -1,0 +1,58 @@
+#include "coordinator/fleet/waiting.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace lockstep::coordinator {
+namespace {
+
+using ::testing::HasSubstr;
+
+Verdict Waiting(const std::string& reason) {
+  return {.state = GateState::kWait, .reason = reason, .hint = "lockstep upgrade", .needs = 5};
+}
+GateView Upgrading(Version applied, Version target = 5) {
+  return {.chain = {.applied = applied, .head = 9, .revision = 77},
+          .operation = OperationRow{.operation_id = "op", .target = target}};
+}
+
+TEST(VerdictWhileBehindTest, FollowsARunningUpgrade) {
+  for (const char* reason : {"behind", "applying", "failed"}) {
+    const auto verdict = VerdictWhileBehind(Waiting(reason), Upgrading(3));
+    ASSERT_TRUE(verdict.has_value()) << reason;
+    EXPECT_EQ(verdict->state, GateState::kWait);
+    EXPECT_EQ(verdict->reason, "applying");
+    EXPECT_EQ(verdict->applied, 3);
+    EXPECT_EQ(verdict->head, 9);
+    EXPECT_EQ(verdict->revision, 77);
+    EXPECT_EQ(verdict->hint, "");
+    EXPECT_THAT(verdict->detail, HasSubstr("op is running"));
+  }
+}
+
+TEST(VerdictWhileBehindTest, SaysWhatRunsOrWhyNothingDoes) {
+  GateView view = Upgrading(3);
+  view.waiting_for = "no agent";
+  EXPECT_THAT(VerdictWhileBehind(Waiting("behind"), view)->detail, HasSubstr("waits: no agent"));
+  view.running = "version 4, by a@b";
+  EXPECT_THAT(VerdictWhileBehind(Waiting("behind"), view)->detail,
+              HasSubstr("runs version 4, by a@b"));
+}
+
+TEST(VerdictWhileBehindTest, LeavesTheRestToTheDatabase) {
+  EXPECT_FALSE(VerdictWhileBehind(Waiting("behind"), Upgrading(5)).has_value());
+  EXPECT_FALSE(VerdictWhileBehind(Waiting("behind"), Upgrading(3, 4)).has_value());
+  EXPECT_FALSE(VerdictWhileBehind(Waiting("not_published"), Upgrading(3)).has_value());
+  GateView idle = Upgrading(3);
+  idle.operation.reset();
+  EXPECT_FALSE(VerdictWhileBehind(Waiting("behind"), idle).has_value());
+  GateView cancelling = Upgrading(3);
+  cancelling.operation->state = OperationState::kCancelling;
+  EXPECT_FALSE(VerdictWhileBehind(Waiting("behind"), cancelling).has_value());
+  Verdict refused = Waiting("behind");
+  refused.state = GateState::kRefused;
+  EXPECT_FALSE(VerdictWhileBehind(refused, Upgrading(3)).has_value());
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator
