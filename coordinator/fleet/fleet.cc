@@ -313,12 +313,13 @@ void Fleet::MarkDeclined(const std::string& session_id, absl::Duration pause) {
 }
 
 void Fleet::MarkUnfit(const std::string& session_id, const std::string& operation,
-                      const std::string& why) {
+                      const std::string& why, const std::string& hint) {
   base::MutexLock lock(mu_);
   const auto found = entries_.find(session_id);
   if (found == entries_.end()) return;
   found->second.member.unfit_for = operation;
   found->second.member.unfit_why = why;
+  found->second.member.unfit_hint = hint;
 }
 
 std::vector<Member> Fleet::Members() const {

@@ -49,6 +49,7 @@ struct Member {
   bool gone = false;      // It said goodbye.
   std::string unfit_for;  // The operation whose runs it cannot apply; "" for none.
   std::string unfit_why;
+  std::string unfit_hint;
   absl::Duration declined_until;  // It declined an offer: none before this, SinceBoot scale.
   absl::Duration last_seen;       // On the clock's SinceBoot scale.
 };
@@ -97,7 +98,7 @@ class Fleet {
                    const std::string& reason);
   void MarkDeclined(const std::string& session_id, absl::Duration pause);
   void MarkUnfit(const std::string& session_id, const std::string& operation,
-                 const std::string& why);
+                 const std::string& why, const std::string& hint);
 
   std::vector<Member> Members() const;
   std::optional<Member> Find(const std::string& session_id) const;

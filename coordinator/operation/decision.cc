@@ -36,10 +36,14 @@ Decision ChooseAgent(const DriverView& view, const Run& run, const std::vector<M
   const Member* unfit = nullptr;
   const Member* resting = nullptr;
   for (const Member& member : members) {
-    if (!member.connected || !member.declaration.can_migrate || member.draining) continue;
+    if (!member.connected || member.draining) continue;
+    // It tried and cannot, whether or not it has said so of its connection since.
     if (member.unfit_for == operation) {
       unfit = &member;
-    } else if (member.declined_until > now) {
+      continue;
+    }
+    if (!member.declaration.can_migrate) continue;
+    if (member.declined_until > now) {
       resting = &member;
     } else {
       return {.kind = Kind::kGrant,
@@ -56,7 +60,8 @@ Decision ChooseAgent(const DriverView& view, const Run& run, const std::vector<M
             .state = OperationState::kFailed,
             .error = RunError{.version = run.first,
                               .message = absl::StrCat("no agent can apply migrations: ",
-                                                      NameOf(*unfit), ": ", unfit->unfit_why)}};
+                                                      NameOf(*unfit), ": ", unfit->unfit_why),
+                              .hint = unfit->unfit_hint}};
   }
   return Wait(NobodyApplies(members));
 }

@@ -326,7 +326,7 @@ absl::Status Operations::AfterReport(const LeaderToken& leader, const std::strin
       RunError{.message = "the outcome of a commit was in doubt", .retryable = true});
   if (outcome == RunOutcome::kUnknown) met.retryable = true;  // By now the database has decided.
   if (met.agent_unfit) {
-    options_.fleet->MarkUnfit(session_id, operation_id, met.message);
+    options_.fleet->MarkUnfit(session_id, operation_id, met.message, met.hint);
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
