@@ -42,19 +42,19 @@ TEST(FormatLogLine, TextKeepsOtherLanguages) {
 TEST(FormatLogLine, TextLetsNoControlCharacterThrough) {
   // Line breaks forge lines; ESC, DEL and the C1 controls (U+009B starts a sequence, as a byte or
   // in UTF-8) drive terminals; U+202E turns text around.
-  for (const std::string hostile :
-       {"a\nT error forged", "a\rb", "a\x1b[2Jb", std::string("a\0b", 3).c_str(),
-        "a\x7f"
-        "b",
-        "a\x9b"
-        "31mb",
-        "a\xc2\x9b"
-        "31mb",
-        "a\xe2\x80\xae"
-        "b",
-        "a\xff\xfe"
-        "b",
-        "a\xe2\x80"}) {
+  for (const std::string& hostile :
+       std::vector<std::string>{"a\nT error forged", "a\rb", "a\x1b[2Jb", std::string("a\0b", 3),
+                                "a\x7f"
+                                "b",
+                                "a\x9b"
+                                "31mb",
+                                "a\xc2\x9b"
+                                "31mb",
+                                "a\xe2\x80\xae"
+                                "b",
+                                "a\xff\xfe"
+                                "b",
+                                "a\xe2\x80"}) {
     const std::string line = Text({{"a", hostile}});
     for (size_t i = 0; i < line.size(); ++i) {
       const auto c = static_cast<unsigned char>(line[i]);
