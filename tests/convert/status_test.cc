@@ -69,7 +69,8 @@ TEST(ConvertStatusTest, AForeignClientFindsTheReasonInTheDomainOfLockstep) {
 
 TEST(ConvertStatusTest, WhatMayBeTriedAgainSaysWhen) {
   const auto has_retry = [](absl::StatusCode code) {
-    for (const auto& any : DetailsOf(ToGrpc(base::MakeError(code, "R", "m"))).details()) {
+    const google::rpc::Status details = DetailsOf(ToGrpc(base::MakeError(code, "R", "m")));
+    for (const auto& any : details.details()) {
       if (any.Is<google::rpc::RetryInfo>()) return true;
     }
     return false;
