@@ -6,7 +6,7 @@ usage() {
   cat <<'USAGE'
 Usage: tests/run.sh [--quick | --full] [STEP...]
 
-Runs all steps, or only those that are named, and ends with a summary. Exits 0
+Runs the steps, or only those that are named, and ends with a summary. Exits 0
 only if every step passed.
 
   packages    installs what is missing of deploy/ and tests/packages.txt
@@ -15,15 +15,16 @@ only if every step passed.
   models      the spin models of the protocol and their mutations
   schema      migrations, models, seeds and backfill against each other
   docs        links and line lengths of the documents
-  clang       preset clang: all of it again, with thread-safety analysis
+  asan        preset asan: clang with thread-safety analysis, Address- and
+              UBSanitizer; all of it is built, unit and database tests are run
   tsan        preset tsan: the core's tests under ThreadSanitizer
-  asan        preset asan: unit and database tests under Address- and UBSanitizer
   fuzz        the fuzz targets, for seconds
-  quickstart  deploy/quickstart.sh, with the programs of that build
+  quickstart  deploy/quickstart.sh, with the programs of the first build
+  clang       preset clang: as asan, without sanitizers; only in --full
 
   --quick   packages, build, tests, models, schema and docs only
-  --full    all models instead of the quick ones, a minute for each fuzz target,
-            and the quickstart with a release build
+  --full    clang too, all models instead of the quick ones, a minute for each
+            fuzz target, and the quickstart with a release build
   --help    this text
 
 Environment:
@@ -45,15 +46,19 @@ source deploy/lib/postgres.sh
 # shellcheck source=tests/ci/steps.sh
 source tests/ci/steps.sh
 
-all_steps=(packages build tests models schema docs clang tsan asan fuzz quickstart)
 quick_steps=(packages build tests models schema docs)
+default_steps=("${quick_steps[@]}" asan tsan fuzz quickstart)
+all_steps=("${default_steps[@]}" clang)
 steps=()
-default_steps=("${all_steps[@]}")
+chosen_steps=("${default_steps[@]}")
 models=quick fuzz_seconds=10 quickstart_preset=dev
 while (($#)); do
   case $1 in
-    --quick) default_steps=("${quick_steps[@]}") ;;
-    --full) models=full fuzz_seconds=60 quickstart_preset=release ;;
+    --quick) chosen_steps=("${quick_steps[@]}") ;;
+    --full)
+      chosen_steps=("${all_steps[@]}")
+      models=full fuzz_seconds=60 quickstart_preset=release
+      ;;
     -h | --help) usage; exit 0 ;;
     *)
       [[ " ${all_steps[*]} " == *" $1 "* ]] || { usage >&2; exit 2; }
@@ -62,7 +67,7 @@ while (($#)); do
   esac
   shift
 done
-((${#steps[@]})) || steps=("${default_steps[@]}")
+((${#steps[@]})) || steps=("${chosen_steps[@]}")
 
 builds=${LOCKSTEP_BUILD_ROOT:-$root/build}
 forget_environment
