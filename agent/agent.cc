@@ -37,6 +37,7 @@ constexpr double kWorkerShare = 0.6;
 constexpr absl::Duration kMinGoodbye = absl::Milliseconds(100);
 // Of an agent that is destroyed without Stop.
 constexpr absl::Duration kStopLimit = absl::Seconds(1);
+constexpr absl::Duration kMaxStop = absl::Hours(1);
 
 std::string DefaultInstance() {
   std::array<char, 256> name{};
@@ -89,10 +90,12 @@ class AgentImpl : public Agent {
     session_.SetDraining();
   }
 
-  void Stop(const std::string& reason, absl::Duration timeout) override {
+  void Stop(const std::string& reason, absl::Duration wanted) override {
+    const absl::Duration timeout = std::clamp(wanted, absl::ZeroDuration(), kMaxStop);
     const absl::Duration stop_by = base::SystemClock()->SinceBoot() + timeout;
-    base::MutexLock lock(stop_mu_);
+    // Before the lock: it waits for a gate callback, which may itself be about to stop the agent.
     slot_.Stop();
+    base::MutexLock lock(stop_mu_);
     // First the run, so that its end is reported and the lease free before the goodbye.
     if (worker_ != nullptr) worker_->Stop(timeout * kWorkerShare);
     const absl::Duration left = stop_by - base::SystemClock()->SinceBoot();

@@ -41,6 +41,14 @@ base::LogFields RunFields(const LeaseOffer& offer) {
           {"lease", apply::ApplicationNameOf(offer.token)}};
 }
 
+// The connection has to be checked again before another run.
+bool ShowsUnfit(const RunResult& result) {
+  if (!result.error.has_value()) return false;
+  const bool could_not_begin = result.outcome == apply::RunOutcome::kNotStarted &&
+                               result.error->reason == "DATABASE_UNAVAILABLE";
+  return result.error->agent_unfit || could_not_begin;
+}
+
 void LogEnd(const LeaseOffer& offer, const RunResult& result) {
   base::LogFields fields = RunFields(offer);
   fields.emplace_back("committed", absl::StrCat(result.committed));
@@ -251,7 +259,8 @@ void Worker::Probe() {
 void Worker::BecomeUnfit(const std::string& error) {
   base::MutexLock lock(mu_);
   fitness_ = {.can_migrate = false, .error = error};
-  next_probe_ = Clock() + probe_backoff_.Next();
+  // At least the base: the coordinator should hear of it before it is over.
+  next_probe_ = Clock() + limits_.probe.base + probe_backoff_.Next();
 }
 
 void Worker::Run() {
@@ -264,7 +273,7 @@ void Worker::Run() {
   const RunResult result = Apply(taken);
   LogEnd(taken.offer, result);
   // Unfit before anybody hears of it, so that the next offer is declined.
-  const bool unfit = result.error.has_value() && result.error->agent_unfit;
+  const bool unfit = ShowsUnfit(result);
   if (unfit) BecomeUnfit(result.error->message);
   {
     base::MutexLock lock(mu_);

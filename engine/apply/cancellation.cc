@@ -1,11 +1,15 @@
 #include "engine/apply/cancellation.h"
 
+#include <algorithm>
+
 #include "absl/time/clock.h"
 
 namespace lockstep::apply {
 namespace {
 // How soon a cancel that may have come too early is repeated.
 constexpr absl::Duration kRepeat = absl::Milliseconds(100);
+// Of one wait: a condition variable cannot count an infinite one in nanoseconds.
+constexpr absl::Duration kLongestWait = absl::Hours(1);
 }  // namespace
 
 void Cancellation::Request(absl::string_view why) {
@@ -32,7 +36,7 @@ bool Cancellation::WaitFor(absl::Duration timeout) const {
   while (!requested_) {
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) break;
-    changed_.WaitFor(lock, left);
+    changed_.WaitFor(lock, std::min(left, kLongestWait));
   }
   return requested_;
 }

@@ -85,7 +85,8 @@ class Runner {
 
   RunResult NotReady(const chain::Migration& migration, const absl::Status& status) {
     MigrationError error = RunErrorOf(migration.version, status);
-    error.agent_unfit = !absl::IsCancelled(status);
+    // A server that is away or full is away for every agent, and comes back.
+    error.agent_unfit = !error.retryable;
     return End(committed_ == 0 ? RunOutcome::kNotStarted : RunOutcome::kFailed, std::move(error));
   }
 

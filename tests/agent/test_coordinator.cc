@@ -1,6 +1,7 @@
 #include "tests/agent/test_coordinator.h"
 
 #include <grpcpp/server_builder.h>
+#include <gtest/gtest.h>
 
 #include "absl/time/clock.h"
 
@@ -48,13 +49,12 @@ grpc::Status TestCoordinator::Session(grpc::ServerContext* context, Stream* stre
     number = streams_ + 1;
   }
   const auto refusal = options_.refuse ? options_.refuse(number) : std::nullopt;
-  if (!refusal.has_value() && !options_.silent) Welcome(stream);
   {
-    base::MutexLock lock(mu_);
+    base::MutexLock lock(mu_);  // Also so that nothing else is written before the welcome.
+    if (!refusal.has_value() && !options_.silent) Welcome(stream);
     ++streams_;
     up_ = stream;
     context_ = context;
-    changed_.NotifyAll();
   }
   if (!refusal.has_value()) {
     while (stream->Read(&request)) {
@@ -63,8 +63,10 @@ grpc::Status TestCoordinator::Session(grpc::ServerContext* context, Stream* stre
     }
   }
   base::MutexLock lock(mu_);
-  up_ = nullptr;
-  context_ = nullptr;
+  if (up_ == stream) {  // The next stream may be up already.
+    up_ = nullptr;
+    context_ = nullptr;
+  }
   if (refusal.has_value()) return convert::ToGrpc(*refusal);
   return grpc::Status::OK;
 }
@@ -72,7 +74,6 @@ grpc::Status TestCoordinator::Session(grpc::ServerContext* context, Stream* stre
 void TestCoordinator::Handle(const v1::SessionRequest& request, Stream* stream) {
   base::MutexLock lock(mu_);
   requests_.push_back(request);
-  changed_.NotifyAll();
   if (!request.has_heartbeat()) return;
   v1::SessionResponse response;
   response.mutable_heartbeat_ack()->set_sequence(request.heartbeat().sequence());
@@ -91,7 +92,6 @@ grpc::Status TestCoordinator::CompleteRun(grpc::ServerContext*,
   {
     base::MutexLock lock(mu_);
     reports_.push_back(*request);
-    changed_.NotifyAll();
   }
   return on_complete ? convert::ToGrpc(on_complete(*request)) : grpc::Status::OK;
 }
@@ -113,8 +113,11 @@ bool TestCoordinator::WaitFor(const std::function<bool(const v1::SessionRequest&
 }
 
 void TestCoordinator::Send(const v1::SessionResponse& response) {
-  base::MutexLock lock(mu_);
-  if (up_ != nullptr) up_->Write(response);
+  const bool sent = Eventually([&] {
+    base::MutexLock lock(mu_);
+    return up_ != nullptr && up_->Write(response);
+  });
+  if (!sent) ADD_FAILURE() << "no stream to send to";
 }
 
 void TestCoordinator::Break() {

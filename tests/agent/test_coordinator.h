@@ -47,7 +47,7 @@ class TestCoordinator : public v1::AgentService::Service {
   bool WaitForStream(int count) const;  // That many streams were welcomed, or refused.
   bool WaitFor(const std::function<bool(const v1::SessionRequest&)>& wanted) const;
 
-  // To the stream that is up; dropped without one.
+  // To the stream that is up, or comes up within tests' patience.
   void Send(const v1::SessionResponse& response);
   void Break();
 
@@ -75,7 +75,6 @@ class TestCoordinator : public v1::AgentService::Service {
   std::unique_ptr<grpc::Server> server_;
 
   mutable base::Mutex mu_;
-  mutable base::CondVar changed_;
   int streams_ ABSL_GUARDED_BY(mu_) = 0;
   Stream* up_ ABSL_GUARDED_BY(mu_) = nullptr;
   grpc::ServerContext* context_ ABSL_GUARDED_BY(mu_) = nullptr;

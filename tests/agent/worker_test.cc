@@ -2,6 +2,7 @@
 #include "agent/worker.h"
 
 #include <deque>
+#include <functional>
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
@@ -33,6 +34,24 @@ LeaseOffer NewOffer(int first = 1, int last = 3) {
   return {.token = {.epoch = ++epoch, .lease_id = base::NewUuid()}, .first = first, .last = last};
 }
 
+// Makes a status afresh for each caller: the distribution's Abseil counts references to a shared
+// one where ThreadSanitizer cannot see it.
+using MakeStatus = std::function<absl::Status()>;
+
+MakeStatus Ok() {
+  return [] { return absl::OkStatus(); };
+}
+MakeStatus Unavailable(const std::string& message) {
+  return [message] { return absl::UnavailableError(message); };
+}
+MakeStatus Denied(const std::string& message) {
+  return [message] { return absl::PermissionDeniedError(message); };
+}
+MakeStatus Fenced() {
+  return
+      [] { return base::MakeError(absl::StatusCode::kFailedPrecondition, "FENCED", "taken over"); };
+}
+
 // Serves runs two versions at a time, and keeps the reports.
 class FakeClient : public agent::RunClient {
  public:
@@ -40,9 +59,9 @@ class FakeClient : public agent::RunClient {
     base::MutexLock lock(mu_);
     ++fetches_;
     if (!fetch_failures_.empty()) {
-      const absl::Status failure = fetch_failures_.front();
+      const MakeStatus failure = fetch_failures_.front();
       fetch_failures_.pop_front();
-      return failure;
+      return failure();
     }
     agent::FetchedRun run;
     for (chain::Version v = from; v <= last_ && v < from + 2; ++v) {
@@ -56,7 +75,7 @@ class FakeClient : public agent::RunClient {
   absl::Status CompleteRun(const LeaseToken& token, const RunResult& result) override {
     base::MutexLock lock(mu_);
     ++attempts_;
-    if (!complete_failure_.ok()) return complete_failure_;
+    if (absl::Status failure = complete_failure_(); !failure.ok()) return failure;
     reports_.emplace_back(token, result);
     return absl::OkStatus();
   }
@@ -64,11 +83,11 @@ class FakeClient : public agent::RunClient {
   void Interrupt() override { interrupted_ = true; }
 
   void set_last(chain::Version last) { last_ = last; }
-  void FailFetch(const absl::Status& status) {
+  void FailFetch(const MakeStatus& status) {
     base::MutexLock lock(mu_);
     fetch_failures_.push_back(status);
   }
-  void FailComplete(const absl::Status& status) {
+  void FailComplete(const MakeStatus& status) {
     base::MutexLock lock(mu_);
     complete_failure_ = status;
   }
@@ -92,8 +111,8 @@ class FakeClient : public agent::RunClient {
   std::atomic<bool> interrupted_ = false;
   int fetches_ ABSL_GUARDED_BY(mu_) = 0;
   int attempts_ ABSL_GUARDED_BY(mu_) = 0;
-  std::deque<absl::Status> fetch_failures_ ABSL_GUARDED_BY(mu_);
-  absl::Status complete_failure_ ABSL_GUARDED_BY(mu_);
+  std::deque<MakeStatus> fetch_failures_ ABSL_GUARDED_BY(mu_);
+  MakeStatus complete_failure_ ABSL_GUARDED_BY(mu_) = Ok();
   std::vector<std::pair<LeaseToken, RunResult>> reports_ ABSL_GUARDED_BY(mu_);
 };
 
@@ -129,7 +148,7 @@ class WorkerTest : public ::testing::Test {
   absl::Status Probe(const std::string& owner) {
     base::MutexLock lock(mu_);
     probed_owners_.push_back(owner);
-    return probe_;
+    return probe_();
   }
 
   // Runs until it is released or cancelled.
@@ -171,7 +190,7 @@ class WorkerTest : public ::testing::Test {
     base::MutexLock lock(mu_);
     return fitness_;
   }
-  void SetProbe(const absl::Status& status) {
+  void SetProbe(const MakeStatus& status) {
     base::MutexLock lock(mu_);
     probe_ = status;
   }
@@ -187,7 +206,7 @@ class WorkerTest : public ::testing::Test {
   }
 
   base::Mutex mu_;
-  absl::Status probe_ ABSL_GUARDED_BY(mu_);
+  MakeStatus probe_ ABSL_GUARDED_BY(mu_) = Ok();
   RunResult result_ ABSL_GUARDED_BY(mu_) = {.outcome = RunOutcome::kSucceeded, .committed = 3};
   std::vector<std::string> probed_owners_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> answers_ ABSL_GUARDED_BY(mu_);
@@ -221,12 +240,12 @@ TEST_F(WorkerTest, TakesNothingBeforeItsConnectionWasChecked) {
 }
 
 TEST_F(WorkerTest, TriesAnUnfitConnectionAgainUntilItIsFit) {
-  SetProbe(absl::UnavailableError("no database"));
+  SetProbe(Unavailable("no database"));
   worker_.Start();
   worker_.WaitForFirstProbe(kPatience);
   worker_.Offer(NewOffer());
   EXPECT_THAT(answers(), ElementsAre("no database"));
-  SetProbe(absl::OkStatus());
+  SetProbe(Ok());
   ASSERT_TRUE(Eventually([&] { return worker_.fitness().can_migrate; }));
   ASSERT_TRUE(Eventually([&] { return fitness().size() == 2; }));
   EXPECT_THAT(fitness(), ElementsAre(Fitness{false, "no database"}, Fitness{true, ""}));
@@ -297,8 +316,8 @@ TEST_F(WorkerTest, RefusesNonsense) {
 
 TEST_F(WorkerTest, ARunWhoseSqlCannotBeHadIsNotStarted) {
   StartFit();
-  client_.FailFetch(absl::UnavailableError("away"));
-  client_.FailFetch(base::MakeError(absl::StatusCode::kFailedPrecondition, "FENCED", "taken over"));
+  client_.FailFetch(Unavailable("away"));
+  client_.FailFetch(Fenced());
   worker_.Offer(NewOffer());
   ASSERT_TRUE(WaitForReports(1));
   EXPECT_EQ(client_.fetches(), 2);
@@ -318,32 +337,31 @@ TEST_F(WorkerTest, AnAnswerThatDoesNotFitTheRunIsNotApplied) {
 
 TEST_F(WorkerTest, ReportsUntilSomebodyHears) {
   StartFit();
-  client_.FailComplete(absl::UnavailableError("no coordinator"));
+  client_.FailComplete(Unavailable("no coordinator"));
   const LeaseOffer offer = NewOffer();
   worker_.Offer(offer);
   ASSERT_TRUE(Eventually([&] { return client_.attempts() >= 3; }));
   EXPECT_EQ(worker_.held(), offer.token);
-  client_.FailComplete(absl::OkStatus());
+  client_.FailComplete(Ok());
   ASSERT_TRUE(WaitForReports(1));
 }
 
 TEST_F(WorkerTest, StopsReportingWhenFenced) {
   StartFit();
-  client_.FailComplete(
-      base::MakeError(absl::StatusCode::kFailedPrecondition, "FENCED", "taken over"));
+  client_.FailComplete(Fenced());
   worker_.Offer(NewOffer());
   ASSERT_TRUE(Eventually([&] { return client_.attempts() == 1 && !worker_.held().has_value(); }));
 }
 
 TEST_F(WorkerTest, ANewRunEndsTheReportingOfTheOldOne) {
   StartFit();
-  client_.FailComplete(absl::UnavailableError("no coordinator"));
+  client_.FailComplete(Unavailable("no coordinator"));
   worker_.Offer(NewOffer());
   ASSERT_TRUE(Eventually([&] { return client_.attempts() >= 1; }));
   const LeaseOffer next = NewOffer();
   worker_.Offer(next);
   EXPECT_EQ(worker_.held(), next.token);
-  client_.FailComplete(absl::OkStatus());
+  client_.FailComplete(Ok());
   ASSERT_TRUE(Eventually([&] {
     const auto reports = client_.reports();
     return !reports.empty() && reports.back().first == next.token;
@@ -356,7 +374,7 @@ TEST_F(WorkerTest, AnUnfitAgentSaysSoAndIsCheckedWithTheOwnerRole) {
   SetResult(
       {.outcome = RunOutcome::kNotStarted,
        .error = apply::MigrationError{.message = "may not act as owner", .agent_unfit = true}});
-  SetProbe(absl::PermissionDeniedError("may not act as owner"));
+  SetProbe(Denied("may not act as owner"));
   worker_.Offer(NewOffer());
   ASSERT_TRUE(WaitForReports(1));
   ASSERT_TRUE(Eventually([&] {
@@ -366,6 +384,21 @@ TEST_F(WorkerTest, AnUnfitAgentSaysSoAndIsCheckedWithTheOwnerRole) {
   EXPECT_EQ(worker_.fitness().error, "may not act as owner");
   worker_.Offer(NewOffer());
   EXPECT_THAT(answers(), ElementsAre("accepted", "may not act as owner"));
+}
+
+TEST_F(WorkerTest, AConnectionThatIsAwayIsCheckedBeforeTheNextRun) {
+  StartFit();
+  SetResult(
+      {.outcome = RunOutcome::kNotStarted,
+       .error = apply::MigrationError{
+           .reason = "DATABASE_UNAVAILABLE", .message = "connection refused", .retryable = true}});
+  worker_.Offer(NewOffer());
+  ASSERT_TRUE(WaitForReports(1));
+  ASSERT_TRUE(Eventually([&] {
+    const auto told = fitness();
+    return told.size() >= 3 && told.back().can_migrate;
+  }));
+  EXPECT_EQ(fitness()[1], (Fitness{false, "connection refused"}));
 }
 
 TEST_F(WorkerTest, StoppingCancelsTheRunAndStillReportsIt) {
@@ -380,7 +413,7 @@ TEST_F(WorkerTest, StoppingCancelsTheRunAndStillReportsIt) {
 
 TEST_F(WorkerTest, StoppingDoesNotWaitForACoordinatorThatIsAway) {
   StartFit();
-  client_.FailComplete(absl::UnavailableError("no coordinator"));
+  client_.FailComplete(Unavailable("no coordinator"));
   worker_.Offer(NewOffer());
   ASSERT_TRUE(Eventually([&] { return client_.attempts() >= 1; }));
   worker_.Stop(absl::Milliseconds(20));

@@ -132,6 +132,18 @@ TEST(RunError, AnAgentThatMayNotBecomeTheOwnerIsUnfit) {
   EXPECT_TRUE(result.error->agent_unfit);
 }
 
+TEST(RunError, AServerThatIsAwayIsTriedAgainLater) {
+  LeasedDatabase db;
+  db.Publish("CREATE TABLE a (id int)");
+  apply::RunSpec spec = db.LeaseAll();
+  spec.conninfo = "host=/nonexistent dbname=x user=y";
+  const RunResult result = LeasedDatabase::Apply(spec);
+  EXPECT_EQ(result.outcome, RunOutcome::kNotStarted);
+  EXPECT_EQ(result.error->reason, "DATABASE_UNAVAILABLE");
+  EXPECT_TRUE(result.error->retryable);
+  EXPECT_FALSE(result.error->agent_unfit);
+}
+
 TEST(RunError, ADeferredConstraintFailsBeforeTheCommit) {
   LeasedDatabase db;
   ASSERT_EQ(db.ApplyOne("CREATE TABLE p (id int PRIMARY KEY);"
