@@ -66,6 +66,11 @@ void AddFlags(CLI::App& app, Config& config, Raw& raw) {
 
 absl::Status Finish(Config& config, const Raw& raw) {
   if (!raw.database_file.empty()) {
+    if (!config.database.empty()) {
+      return base::MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                             "both --database and --database-file are given",
+                             {{"field", "database"}}, "give one of them");
+    }
     ASSIGN_OR_RETURN(std::string text, base::ReadFile(raw.database_file, kMaxSecretBytes));
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
     config.database = std::move(text);

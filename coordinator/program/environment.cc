@@ -64,11 +64,7 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Start(const Config& co
   }
   std::unique_ptr<Environment> e(new Environment(config));
   Environment* const self = e.get();
-  const auto leadership = [self]() -> std::optional<LeaderToken> {
-    const auto token = self->Accepting();
-    if (!token.ok()) return std::nullopt;
-    return *token;
-  };
+  const auto leadership = [self] { return self->LoadedLeadership(); };
   e->fleet_ = std::make_unique<Fleet>(FleetOptions{.database = &e->database_,
                                                    .workers = &e->admission_workers_,
                                                    .durations = config.durations,
@@ -98,29 +94,29 @@ void Environment::MakeServices() {
             .accepting = [this] { return Accepting(); },
             .wake_driver = [this] { driver_->Wake(); },
             .on_progress = [this] { hub_.Notify(); }};
-  elector_ = std::make_unique<Elector>(ElectorOptions{
-      .connection = ConnectionOf(config_),
-      .address = [this] { return AnnouncedAddress(); },
-      .durations = config_.durations,
-      .on_elected = [this](const LeaderToken& token) { OnElected(token); },
-      .on_deposed = [this] { OnDeposed(); }});
+  elector_ = std::make_unique<Elector>(
+      ElectorOptions{.connection = ConnectionOf(config_),
+                     .address = [this] { return AnnouncedAddress(); },
+                     .durations = config_.durations,
+                     .on_elected = [this](const LeaderToken& token) { OnElected(token); },
+                     .on_deposed = [this] { OnDeposed(); }});
   operations_ = std::make_unique<Operations>(OperationsOptions{.database = &database_,
                                                                .elector = elector_.get(),
                                                                .fleet = fleet_.get(),
                                                                .lessor = lessor_.get(),
                                                                .driver = driver_.get(),
                                                                .durations = config_.durations});
-  agent_service_ = std::make_unique<AgentServiceImpl>(&peers_, &database_, operations_.get(),
-                                                      &call_workers_);
+  agent_service_ =
+      std::make_unique<AgentServiceImpl>(&peers_, &database_, operations_.get(), &call_workers_);
   release_service_ = std::make_unique<ReleaseServiceImpl>(operations_.get(), &call_workers_);
   operation_service_ =
       std::make_unique<OperationServiceImpl>(operations_.get(), &call_workers_, &hub_);
-  status_service_ = std::make_unique<StatusServiceImpl>(
-      ClusterStateSources{.database = &database_,
-                          .elector = elector_.get(),
-                          .fleet = fleet_.get(),
-                          .operations = operations_.get()},
-      config_.durations, &call_workers_, &hub_);
+  status_service_ =
+      std::make_unique<StatusServiceImpl>(ClusterStateSources{.database = &database_,
+                                                              .elector = elector_.get(),
+                                                              .fleet = fleet_.get(),
+                                                              .operations = operations_.get()},
+                                          config_.durations, &call_workers_, &hub_);
 }
 
 std::string Environment::AnnouncedAddress() const {
@@ -140,9 +136,9 @@ absl::Status Environment::Listen() {
     builder.AddListeningPort(absl::StrCat("unix:", config_.socket),
                              grpc::InsecureServerCredentials());
   }
-  for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-           agent_service_.get(), release_service_.get(), operation_service_.get(),
-           status_service_.get()}) {
+  for (grpc::Service* service :
+       std::initializer_list<grpc::Service*>{agent_service_.get(), release_service_.get(),
+                                             operation_service_.get(), status_service_.get()}) {
     builder.RegisterService(service);
   }
   server_ = builder.BuildAndStart();
@@ -170,12 +166,23 @@ absl::StatusOr<LeaderToken> Environment::Accepting() const {
                          "retry");
 }
 
-// Runs on the elector's thread, before anything of the new epoch is decided.
+std::optional<LeaderToken> Environment::LoadedLeadership() {
+  const auto token = operations_->Leadership();
+  if (!token.ok()) return std::nullopt;
+  if (loaded_epoch_ != token->epoch) OnElected(*token);
+  if (loaded_epoch_ != token->epoch) return std::nullopt;
+  return *token;
+}
+
+// Runs before anything of the new epoch is decided: on the elector's thread, and again on the
+// driver's when the database was away just then.
 void Environment::OnElected(const LeaderToken& token) {
+  base::MutexLock lock(load_mu_);
+  if (loaded_epoch_ == token.epoch) return;
   const absl::Status loaded = fleet_->Reload();
   if (!loaded.ok()) {
     base::LogError("sessions could not be loaded", {{"error", std::string(loaded.message())}});
-    return;  // Not accepting: the lease runs out and the next election tries again.
+    return;
   }
   auto connection = database_.Take();
   if (!connection.ok()) return;

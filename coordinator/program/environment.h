@@ -48,6 +48,8 @@ class Environment {
   void OnElected(const LeaderToken& token);
   void OnDeposed();
   absl::StatusOr<LeaderToken> Accepting() const;
+  // The same for the driver, which tries to load what the elector's thread could not.
+  std::optional<LeaderToken> LoadedLeadership();
 
   const Config config_;
   Database database_;
@@ -56,6 +58,7 @@ class Environment {
   base::WorkerPool admission_workers_;
   // The epoch whose memory has been loaded; sessions are taken and moves are made only then.
   std::atomic<int64_t> loaded_epoch_{0};
+  base::Mutex load_mu_;  // One thread loads at a time.
   std::unique_ptr<Elector> elector_;
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<Lessor> lessor_;
