@@ -15,16 +15,16 @@ only if every step passed.
   models      the spin models of the protocol and their mutations
   schema      migrations, models, seeds and backfill against each other
   docs        links and line lengths of the documents
-  asan        preset asan: clang with thread-safety analysis, Address- and
-              UBSanitizer; all of it is built, unit and database tests are run
+  clang       preset clang: all of it again, with thread-safety analysis
+  asan        preset asan: the core's unit tests under Address- and UBSanitizer;
+              with --full all unit and database tests
   tsan        preset tsan: the core's tests under ThreadSanitizer
   fuzz        the fuzz targets, for seconds
   quickstart  deploy/quickstart.sh, with the programs of the first build
-  clang       preset clang: as asan, without sanitizers; only in --full
 
   --quick   packages, build, tests, models, schema and docs only
-  --full    clang too, all models instead of the quick ones, a minute for each
-            fuzz target, and the quickstart with a release build
+  --full    all models instead of the quick ones, all tests under asan, a minute
+            for each fuzz target, and the quickstart with a release build
   --help    this text
 
 Environment:
@@ -47,17 +47,15 @@ source deploy/lib/postgres.sh
 source tests/ci/steps.sh
 
 quick_steps=(packages build tests models schema docs)
-default_steps=("${quick_steps[@]}" asan tsan fuzz quickstart)
-all_steps=("${default_steps[@]}" clang)
+all_steps=("${quick_steps[@]}" clang asan tsan fuzz quickstart)
 steps=()
-chosen_steps=("${default_steps[@]}")
-models=quick fuzz_seconds=10 quickstart_preset=dev
+chosen_steps=("${all_steps[@]}")
+models=quick asan=core fuzz_seconds=10 quickstart_preset=dev
 while (($#)); do
   case $1 in
     --quick) chosen_steps=("${quick_steps[@]}") ;;
     --full)
-      chosen_steps=("${all_steps[@]}")
-      models=full fuzz_seconds=60 quickstart_preset=release
+      models=full asan=full fuzz_seconds=60 quickstart_preset=release
       ;;
     -h | --help) usage; exit 0 ;;
     *)
@@ -78,6 +76,7 @@ export NINJA_STATUS='[%f/%t, %es] '
 # Sanitizers name the lines in their reports with it.
 export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-14
 export UBSAN_OPTIONS=print_stacktrace=1
+export LSAN_OPTIONS=suppressions=$root/tests/ci/lsan.supp
 
 # Sanitizers of this age cannot live with as much address randomisation as newer kernels have.
 no_aslr=()

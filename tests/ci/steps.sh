@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # variables are shared between the sourced files
 # What tests/run.sh runs: one function a step, each called in a process of its own under `set -e`, in
-# the root of the checkout. Needs deploy/lib and the variables `builds`, `models`, `fuzz_seconds`,
+# the root of the checkout. Needs deploy/lib and the variables `builds`, `models`, `asan`, `fuzz_seconds`,
 # `quickstart_preset` and `no_aslr`.
 
 # configure_and_build PRESET
@@ -36,11 +36,19 @@ step_schema() {
 
 step_docs() { tests/docs/check_links.sh; }
 
-# clang's thread-safety analysis is made while it compiles, so all of it is built. Tests of label e2e
-# are not run: whole fleets take their time, and what they run is run here in parts.
+# The unit tests of the core; with --full the gRPC parts and the tests on a database too, which take
+# their time under a sanitizer. Whole fleets are run in parts by these.
 step_asan() {
-  configure_and_build asan
-  run_ctest asan -L '^(unit|pg)$'
+  if [[ $asan == full ]]; then
+    configure_and_build asan
+    run_ctest asan -L '^(unit|pg)$'
+    return
+  fi
+  local targets=(support_test base_test sql_test chain_test postgres_unit_test apply_unit_test
+    coordinator_unit_test)
+  cmake --preset asan -B "$builds/asan-core" -DLOCKSTEP_CORE_ONLY=ON
+  cmake --build "$builds/asan-core" --parallel "$(nproc)" --target "${targets[@]}"
+  run_ctest asan-core -R "^($(IFS='|' && echo "${targets[*]}"))\$"
 }
 
 # The tests of the core, which links nothing that ThreadSanitizer cannot see into.
@@ -49,6 +57,7 @@ step_tsan() {
   run_ctest tsan
 }
 
+# clang's thread-safety analysis is made while it compiles; nothing is run.
 step_clang() { configure_and_build clang; }
 
 step_fuzz() { LOCKSTEP_FUZZ_BUILD="$builds/fuzz" tests/fuzz/run.sh "$fuzz_seconds"; }
