@@ -6,8 +6,8 @@
 # configure_and_build PRESET
 configure_and_build() {
   cmake --preset "$1" -B "$builds/$1"
-  # One compiler a processor: each takes up to half a gigabyte.
-  cmake --build "$builds/$1" --parallel "$(nproc)"
+  # One compiler a processor: each takes up to half a gigabyte. All errors are told, not the first.
+  cmake --build "$builds/$1" --parallel "$(nproc)" -- -k 0
 }
 
 # run_ctest PRESET [ARGUMENT...]
