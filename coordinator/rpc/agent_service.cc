@@ -1,6 +1,6 @@
 #include "coordinator/rpc/agent_service.h"
 
-#include "coordinator/rpc/to_proto.h"
+#include "coordinator/wire/to_proto.h"
 #include "coordinator/rpc/unary.h"
 #include "coordinator/store/session_store.h"
 #include "engine/base/ids.h"

@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-#include "coordinator/rpc/to_proto.h"
+#include "coordinator/wire/to_proto.h"
 #include "coordinator/rpc/unary.h"
 #include "engine/base/digest.h"
 #include "engine/base/status_macros.h"

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "coordinator/rpc/to_proto.h"
+#include "coordinator/wire/to_proto.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"

@@ -6,7 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
-#include "coordinator/rpc/to_proto.h"
+#include "coordinator/wire/to_proto.h"
 #include "coordinator/rpc/unary.h"
 #include "coordinator/store/chain_store.h"
 #include "engine/base/log.h"

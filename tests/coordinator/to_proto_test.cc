@@ -1,5 +1,5 @@
 // What comes in over the wire is hostile until it was read here.
-#include "coordinator/rpc/to_proto.h"
+#include "coordinator/wire/to_proto.h"
 
 #include <functional>
 #include <gtest/gtest.h>

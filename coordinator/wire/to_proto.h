@@ -1,7 +1,7 @@
 // The coordinator's values as messages, and messages as values. Messages come from outside: reading
 // one checks every field, and fails with INVALID_ARGUMENT (INVALID_FIELD) naming it.
-#ifndef LOCKSTEP_COORDINATOR_RPC_TO_PROTO_H_
-#define LOCKSTEP_COORDINATOR_RPC_TO_PROTO_H_
+#ifndef LOCKSTEP_COORDINATOR_WIRE_TO_PROTO_H_
+#define LOCKSTEP_COORDINATOR_WIRE_TO_PROTO_H_
 
 #include <string>
 
@@ -40,4 +40,4 @@ absl::Status CheckText(absl::string_view field, absl::string_view value, size_t 
 
 }  // namespace lockstep::coordinator
 
-#endif  // LOCKSTEP_COORDINATOR_RPC_TO_PROTO_H_
+#endif  // LOCKSTEP_COORDINATOR_WIRE_TO_PROTO_H_

@@ -1,4 +1,4 @@
-#include "coordinator/rpc/to_proto.h"
+#include "coordinator/wire/to_proto.h"
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
