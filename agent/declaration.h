@@ -11,9 +11,9 @@ namespace lockstep::agent {
 // The name under which a process without a service file registers.
 inline constexpr char kUnnamedService[] = "not-configured";
 
-// Reads options.service_file and options.chain_sum. When either is empty the result says that it is
-// not configured; a file that is named and cannot be read fails as LoadServiceFile and LoadChainSum
-// do.
+// Reads options.service_file and options.chain_sum, or where no path is given options.embedded. When
+// there is neither, the result says that it is not configured; what cannot be read fails as
+// LoadServiceFile and LoadChainSum do.
 absl::StatusOr<v1::BuildDeclaration> ReadDeclaration(const AgentOptions& options);
 
 // The verdict for a declaration that is not configured, known without asking.

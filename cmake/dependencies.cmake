@@ -1,6 +1,7 @@
 # Every library comes from the distribution (docs/adr/0002). gRPC, Abseil and GoogleTest ship CMake
 # configs; Protobuf needs CMake's own module and must be found before gRPC; libpqxx and libpq come
-# through pkg-config; libpg_query has neither.
+# through pkg-config; libpg_query has neither. What the agent library needs is repeated in
+# cmake/lockstepConfig.cmake.in.
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(absl CONFIG REQUIRED)
@@ -12,13 +13,12 @@ pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
 
 find_path(PG_QUERY_INCLUDE_DIR pg_query.h REQUIRED)
 find_library(PG_QUERY_LIBRARY pg_query REQUIRED)
-add_library(pg_query INTERFACE)
-target_include_directories(pg_query SYSTEM INTERFACE ${PG_QUERY_INCLUDE_DIR})
-target_link_libraries(pg_query INTERFACE ${PG_QUERY_LIBRARY})
+# Imported, so that what is exported names it and the package makes it anew.
+add_library(lockstep::pg_query INTERFACE IMPORTED)
+target_include_directories(lockstep::pg_query INTERFACE ${PG_QUERY_INCLUDE_DIR})
+target_link_libraries(lockstep::pg_query INTERFACE ${PG_QUERY_LIBRARY})
 
 find_package(yaml-cpp CONFIG REQUIRED)
-add_library(yaml_cpp INTERFACE)
-target_link_libraries(yaml_cpp INTERFACE yaml-cpp)
 
 if(NOT LOCKSTEP_CORE_ONLY)
   find_package(Protobuf REQUIRED)

@@ -22,5 +22,6 @@ endif()
 function(lockstep_layer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
-  target_link_libraries(${name} PUBLIC lockstep_options ${ARG_DEPENDS})
+  # How we compile is not how who embeds the agent compiles: it is no part of what is exported.
+  target_link_libraries(${name} PUBLIC $<BUILD_INTERFACE:lockstep_options> ${ARG_DEPENDS})
 endfunction()

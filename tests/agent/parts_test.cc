@@ -151,6 +151,27 @@ TEST(Declaration, WithoutFilesIsNotConfigured) {
   EXPECT_EQ(agent::NotConfigured({}).reason, "not_configured");
 }
 
+TEST(Declaration, EmbeddedFilesDoWhereNoPathIsGiven) {
+  chain::ChainSum sum;
+  AgentOptions options;
+  options.embedded = {.service_file = "service: billing\n",
+                      .chain_sum = chain::FormatChainSum(sum)};
+  const auto declaration = agent::ReadDeclaration(options);
+  ASSERT_THAT(declaration, IsOk());
+  EXPECT_TRUE(declaration->configured());
+  EXPECT_EQ(declaration->service(), "billing");
+
+  TempDir dir;
+  options.service_file = dir.Write("lockstep.yaml", "service: invoices\n");
+  const auto by_path = agent::ReadDeclaration(options);
+  ASSERT_THAT(by_path, IsOk());
+  EXPECT_EQ(by_path->service(), "invoices");
+
+  options.embedded.chain_sum = "no chain.sum";
+  const absl::Status broken = agent::ReadDeclaration(options).status();
+  EXPECT_THAT(std::string(broken.message()), ::testing::HasSubstr("embedded chain.sum"));
+}
+
 TEST(Declaration, AFileThatIsNamedMustBeThere) {
   AgentOptions options;
   options.service_file = "/nonexistent/lockstep.yaml";

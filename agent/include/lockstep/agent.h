@@ -3,8 +3,7 @@
 //
 //   lockstep::AgentOptions options;
 //   options.addresses = {"127.0.0.1:7411"};
-//   options.service_file = "lockstep.yaml";
-//   options.chain_sum = "chain.sum";
+//   options.embedded = lockstep::GetEmbeddedFiles();         // or paths: service_file, chain_sum
 //   auto agent = lockstep::Agent::Start(options);           // returns at once
 //   absl::Status open = (*agent)->WaitUntilServable(absl::Minutes(10));
 //   if (!open.ok()) return 1;
@@ -16,11 +15,11 @@
 //   (*agent)->Stop("shutdown");
 //
 // Not guaranteed: losing the coordinator never closes the gate of an instance that was admitted
-// (fail-static), so an open gate says what was true when it opened. Whether a migration may commit is
-// decided in the database by its fence, never here.
+// (fail-static), so an open gate says what was true when it opened. Whether a migration may commit
+// is decided in the database by its fence, never here.
 //
-// Threads: all methods are safe to call from any thread. The agent runs a stream, a timer and at most
-// one migration worker on threads of its own.
+// Threads: all methods are safe to call from any thread. The agent runs a stream, a timer and at
+// most one migration worker on threads of its own.
 #ifndef LOCKSTEP_AGENT_H_
 #define LOCKSTEP_AGENT_H_
 
@@ -49,14 +48,27 @@ struct GateVerdict {
   int32_t head = 0;
 };
 
+// The service's files as text: what a service that carries them in its program starts with.
+struct EmbeddedFiles {
+  std::string service_file;  // The text of lockstep.yaml; empty: none.
+  std::string chain_sum;     // The text of chain.sum; empty: none.
+};
+
+// The files that the CMake function lockstep_embed_chain(TARGET chain.sum [lockstep.yaml]) compiled
+// into this program. It makes the definition, too: without it a program that calls this does not
+// link.
+EmbeddedFiles GetEmbeddedFiles();
+
 struct AgentOptions {
   // Where coordinators listen: "HOST:PORT" or "unix:PATH"; tried in turn.
   std::vector<std::string> addresses;
-  // Paths of the service's lockstep.yaml and of the chain.sum its build was made with. When either
-  // is empty the verdict is REFUSED not_configured; when a path is given and cannot be read, Start
-  // fails.
+  // Paths of the service's lockstep.yaml and of the chain.sum its build was made with. When a path
+  // is given and cannot be read, Start fails.
   std::string service_file;
   std::string chain_sum;
+  // Their text, where no path is given: `options.embedded = lockstep::GetEmbeddedFiles();`. When
+  // either is neither here nor there the verdict is REFUSED not_configured.
+  EmbeddedFiles embedded;
   // Which instance this is; empty: host name and process id.
   std::string instance;
   // The image or commit of the build; free text.
@@ -77,9 +89,9 @@ class Agent {
   static absl::StatusOr<std::unique_ptr<Agent>> Start(AgentOptions options);
   virtual ~Agent() = default;
 
-  // Blocks until the gate opens: OK. FAILED_PRECONDITION (GATE_REFUSED, reason in metadata) when the
-  // verdict is REFUSED for good, DEADLINE_EXCEEDED (GATE_TIMEOUT) after `timeout`, CANCELLED when
-  // Stop was called. A verdict of `draining` is waited for.
+  // Blocks until the gate opens: OK. FAILED_PRECONDITION (GATE_REFUSED, reason in metadata) when
+  // the verdict is REFUSED for good, DEADLINE_EXCEEDED (GATE_TIMEOUT) after `timeout`, CANCELLED
+  // when Stop was called. A verdict of `draining` is waited for.
   virtual absl::Status WaitUntilServable(absl::Duration timeout) = 0;
 
   // The newest verdict. Once it was open it stays open.
