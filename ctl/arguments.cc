@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 #include "ctl/command.h"
@@ -16,6 +17,8 @@
 
 namespace lockstep::ctl {
 namespace {
+
+constexpr int kMaxWords = 64;  // Of an argument made of words.
 
 absl::Status CheckValue(const Flag& flag, const std::string& value) {
   const std::string name = flag.long_name();
@@ -143,9 +146,11 @@ class Parser {
       });
     }
     if (command.argument == nullptr) return;
-    CLI::Option* option = parent->add_option_function<std::string>(
-        command.argument,
-        [this](const std::string& value) { line_.arguments.set_argument(value); });
+    CLI::Option* option = parent->add_option_function<std::vector<std::string>>(
+        command.argument, [this](const std::vector<std::string>& words) {
+          line_.arguments.set_argument(absl::StrJoin(words, " "));
+        });
+    option->expected(1, command.argument_words ? kMaxWords : 1);
     if (command.argument_required) option->required();
   }
 

@@ -31,6 +31,13 @@ constexpr Flag kGlobals[] = {
     {"--no-input", ValueKind::kNone, "", "Never ask a question"},
 };
 
+constexpr Flag kInitFlags[] = {
+    {"--service", ValueKind::kText, "NAME", "Also services/NAME/lockstep.yaml"}};
+constexpr Flag kNewFlags[] = {
+    kMigrations,
+    {"--backfill", ValueKind::kNone, "", "A backfill instead of a migration"},
+    {"--table", ValueKind::kText, "TABLE", "The table that the backfill goes through"},
+    {"--key", ValueKind::kText, "COLUMN", "The column whose ranges make its batches (default id)"}};
 constexpr Flag kSumFlags[] = {
     kMigrations,
     {"--check", ValueKind::kNone, "", "Change nothing; exit 3 when chain.sum is missing or stale"}};
@@ -51,6 +58,10 @@ constexpr Flag kCancelFlags[] = {kReason};
 
 constexpr const char* kStatusExamples[] = {"lockstep status", "lockstep status platform-core",
                                            "lockstep status -o json"};
+constexpr const char* kInitExamples[] = {"lockstep init", "lockstep init shop --service cart"};
+constexpr const char* kNewExamples[] = {
+    "lockstep new add user settings",
+    "lockstep new --backfill 'fill settings v1' --table users --key id"};
 constexpr const char* kSumExamples[] = {"lockstep sum", "lockstep sum --check"};
 constexpr const char* kPublishExamples[] = {
     "lockstep publish", "lockstep publish --migrations db/migrations --dry-run"};
@@ -81,6 +92,25 @@ constexpr Command kCommands[] = {
      .argument = "SERVICE",
      .examples = kStatusExamples,
      .run = RunStatus},
+    {.name = "init",
+     .summary = "Make the folders and files of a project",
+     .text = "Makes DIR/migrations (default: here) with chain.sum and the folders backfills and\n"
+             "models. What is there already is left alone. Needs no coordinator.",
+     .flags = kInitFlags,
+     .argument = "DIR",
+     .examples = kInitExamples,
+     .run = RunInit},
+    {.name = "new",
+     .summary = "Begin the next migration, or a backfill",
+     .text =
+         "Makes the file of the next migration, NNN_title.sql, with a comment that explains the\n"
+         "directives, and rewrites chain.sum. Prints the file's path. Needs no coordinator.",
+     .flags = kNewFlags,
+     .argument = "TITLE",
+     .argument_required = true,
+     .argument_words = true,
+     .examples = kNewExamples,
+     .run = RunNew},
     {.name = "sum",
      .summary = "Rewrite chain.sum after migrations were added or edited",
      .text =

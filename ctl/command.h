@@ -39,6 +39,7 @@ struct Command {
   std::span<const Flag> flags;
   const char* argument = nullptr;  // "SERVICE"; null for none.
   bool argument_required = false;
+  bool argument_words = false;  // Several words make one argument, with a blank between.
   std::span<const char* const> examples;
   Handler run;
 };

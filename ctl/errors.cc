@@ -43,6 +43,7 @@ constexpr ReasonRow kReasons[] = {
      "`lockstep history` shows what is published; renumber your own migrations after it"},
     {"DIGEST_MISMATCH", kExitBlocked,
      "published migrations never change: restore the file and put the change into a new migration"},
+    {"FILE_EXISTS", kExitBlocked, ""},
     {"CHAIN_SUM_STALE", kExitBlocked, "`lockstep sum`"},
     {"BAD_CHAIN_SUM", kExitBlocked, "`lockstep sum`"},
     {"PLAN_STALE", kExitConflict, "the plan changed meanwhile; look at `lockstep plan` again"},

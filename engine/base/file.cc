@@ -22,9 +22,28 @@ absl::Status ErrnoError(absl::string_view what, const std::string& path, int err
   if (error == EACCES || error == EPERM || error == EROFS) {
     code = absl::StatusCode::kPermissionDenied;
   }
+  if (error == EEXIST) code = absl::StatusCode::kAlreadyExists;
   if (error == ENOSPC || error == EDQUOT) code = absl::StatusCode::kResourceExhausted;
   return MakeError(code, "FILE", absl::StrCat("cannot ", what, " ", path, ": ", strerror(error)),
                    {{"path", path}});
+}
+
+// Writes everything, syncs and closes `fd`, whatever happens. Returns 0, or the errno of the first
+// failure.
+int WriteAndClose(int fd, absl::string_view bytes) {
+  int error = 0;
+  size_t done = 0;
+  while (error == 0 && done < bytes.size()) {
+    const ssize_t n = write(fd, bytes.data() + done, bytes.size() - done);
+    if (n >= 0) {
+      done += static_cast<size_t>(n);
+    } else if (errno != EINTR) {
+      error = errno;
+    }
+  }
+  if (error == 0 && fsync(fd) != 0) error = errno;
+  if (close(fd) != 0 && error == 0) error = errno;
+  return error;
 }
 
 }  // namespace
@@ -62,22 +81,21 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view byte
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return ErrnoError("create", temporary, errno);
   auto remover = absl::MakeCleanup([&] { unlink(temporary.c_str()); });
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = write(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int error = errno;
-      close(fd);
-      return ErrnoError("write", path, error);
-    }
-    done += static_cast<size_t>(n);
+  if (const int error = WriteAndClose(fd, bytes); error != 0) {
+    return ErrnoError("write", path, error);
   }
-  const int synced = fsync(fd);
-  const int sync_error = errno;
-  if (close(fd) != 0 || synced != 0) return ErrnoError("write", path, synced ? sync_error : errno);
   if (rename(temporary.c_str(), path.c_str()) != 0) return ErrnoError("replace", path, errno);
   std::move(remover).Cancel();
+  return absl::OkStatus();
+}
+
+absl::Status WriteNewFile(const std::string& path, absl::string_view bytes, int mode) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd < 0) return ErrnoError("create", path, errno);
+  if (const int error = WriteAndClose(fd, bytes); error != 0) {
+    unlink(path.c_str());
+    return ErrnoError("write", path, error);
+  }
   return absl::OkStatus();
 }
 

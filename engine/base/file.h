@@ -22,6 +22,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
 // UNAVAILABLE.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
 
+// Writes a file that must not be there yet; ALREADY_EXISTS when it is, and then it is left alone.
+// Fails besides as WriteFileAtomically does, and leaves nothing behind. Readers may see a part.
+absl::Status WriteNewFile(const std::string& path, absl::string_view bytes, int mode = 0644);
+
 }  // namespace lockstep::base
 
 #endif  // LOCKSTEP_ENGINE_BASE_FILE_H_

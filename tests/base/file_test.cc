@@ -140,5 +140,15 @@ TEST(WriteFileAtomically, AFullDiskLeavesTheOldFile) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST(WriteNewFile, LeavesAFileThatIsThereAlone) {
+  TempDir dir;
+  const std::string path = dir.File("file");
+  EXPECT_THAT(WriteNewFile(path, "mine", 0600), IsOk());
+  EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0600));
+  EXPECT_THAT(WriteNewFile(path, "other"), StatusIs(absl::StatusCode::kAlreadyExists, "FILE"));
+  EXPECT_THAT(ReadFile(path, 100), IsOkAndHolds("mine"));
+  EXPECT_THAT(WriteNewFile(dir.File("no/such"), ""), StatusIs(absl::StatusCode::kNotFound));
+}
+
 }  // namespace
 }  // namespace lockstep::base
