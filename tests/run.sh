@@ -15,6 +15,7 @@ only if every step passed.
   models      the spin models of the protocol and their mutations
   schema      migrations, models, seeds and backfill against each other
   docs        links and line lengths of the documents
+  bench       the benchmarks, shortly: whether they work, not how fast they are
   clang       preset clang: all of it again, with thread-safety analysis
   asan        preset asan: the core's unit tests under Address- and UBSanitizer;
               with --full all unit and database tests
@@ -22,7 +23,7 @@ only if every step passed.
   fuzz        the fuzz targets, for seconds
   quickstart  deploy/quickstart.sh, with the programs of the first build
 
-  --quick   packages, build, tests, models, schema and docs only
+  --quick   packages, build, tests, models, schema, docs and bench only
   --full    all models instead of the quick ones, all tests under asan, a minute
             for each fuzz target, and the quickstart with a release build
   --help    this text
@@ -46,7 +47,7 @@ source deploy/lib/postgres.sh
 # shellcheck source=tests/ci/steps.sh
 source tests/ci/steps.sh
 
-quick_steps=(packages build tests models schema docs)
+quick_steps=(packages build tests models schema docs bench)
 all_steps=("${quick_steps[@]}" clang asan tsan fuzz quickstart)
 steps=()
 chosen_steps=("${all_steps[@]}")

@@ -34,6 +34,9 @@ step_schema() {
   tests/migrations/check_schema.sh "$(postgres_url postgres postgres)"
 }
 
+# With the programs that are built already: whether all benchmarks work, not how fast anything is.
+step_bench() { LOCKSTEP_BUILD_ROOT=$builds LOCKSTEP_PRESET=dev tests/bench/run.sh --quick; }
+
 step_docs() { tests/docs/check_links.sh; }
 
 # The unit tests of the core; with --full the gRPC parts and the tests on a database too, which take

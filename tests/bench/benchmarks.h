@@ -1,0 +1,17 @@
+// The benchmarks by name. Each runs on a stage, adds its rows to the report, and throws when it
+// cannot run or when what it measured was wrong. A figure that misses its target is no failure.
+#ifndef LOCKSTEP_TESTS_BENCH_BENCHMARKS_H_
+#define LOCKSTEP_TESTS_BENCH_BENCHMARKS_H_
+
+#include "tests/bench/stage.h"
+
+namespace lockstep::bench {
+
+// The Playground's 16 migrations, one fenced transaction each.
+void Playground(Stage& stage);
+// 1,000 generated migrations.
+void Generated(Stage& stage);
+
+}  // namespace lockstep::bench
+
+#endif  // LOCKSTEP_TESTS_BENCH_BENCHMARKS_H_
