@@ -7,6 +7,8 @@
 namespace lockstep::agent {
 namespace {
 
+constexpr size_t kMaxReasonName = 63;
+
 v1::RunOutcome ToProto(apply::RunOutcome outcome) {
   switch (outcome) {
     case apply::RunOutcome::kSucceeded:
@@ -27,6 +29,7 @@ v1::RunError ToProto(const apply::MigrationError& error) {
   out.set_statement(error.statement);
   out.set_line(error.line);
   out.set_column(error.column);
+  out.set_reason(ToWireText(error.reason, kMaxReasonName));
   out.set_sqlstate(ToWireText(error.sqlstate, 5));
   out.set_message(ToWireText(error.message, kMaxWireText));
   out.set_detail(ToWireText(error.detail, kMaxWireText));

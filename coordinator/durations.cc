@@ -34,10 +34,11 @@ absl::Status CheckDurations(const Durations& d) {
 
 Durations Scaled(const Durations& durations, double factor) {
   Durations d = durations;
-  for (absl::Duration* each : {&d.heartbeat, &d.stop_after, &d.session_ttl, &d.admission_validity,
-                               &d.waiting_grace, &d.leader_ttl, &d.leader_renew, &d.leader_depose,
-                               &d.leader_retry, &d.lease_ttl, &d.lease_reconnect, &d.revoke_wait,
-                               &d.revoke_patience, &d.poll, &d.retry_base, &d.retry_cap}) {
+  for (absl::Duration* each :
+       {&d.heartbeat, &d.stop_after, &d.session_ttl, &d.admission_validity, &d.waiting_grace,
+        &d.leader_ttl, &d.leader_renew, &d.leader_depose, &d.leader_retry, &d.lease_ttl,
+        &d.lease_reconnect, &d.revoke_wait, &d.revoke_patience, &d.take_back_wait, &d.poll,
+        &d.retry_base, &d.retry_cap}) {
     *each /= factor;
   }
   return d;

@@ -34,6 +34,9 @@ struct Durations {
   absl::Duration lease_reconnect = absl::Seconds(5);
   absl::Duration revoke_wait = absl::Seconds(10);
   absl::Duration revoke_patience = absl::Milliseconds(200);
+  // How long one try to take a paused run back waits for the migration that runs; the driver does
+  // nothing else meanwhile.
+  absl::Duration take_back_wait = absl::Milliseconds(250);
 
   // How often the leader looks at the database when nothing wakes it.
   absl::Duration poll = absl::Seconds(2);

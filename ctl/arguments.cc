@@ -28,6 +28,12 @@ absl::Status CheckValue(const Flag& flag, const std::string& value) {
       return UsageError(absl::StrCat(name, " takes a version number, not \"", value, "\""));
     }
   }
+  if (flag.kind == ValueKind::kCount) {
+    int64_t count = 0;
+    if (!absl::SimpleAtoi(value, &count) || count < 0) {
+      return UsageError(absl::StrCat(name, " takes a number from 0, not \"", value, "\""));
+    }
+  }
   if (flag.kind == ValueKind::kDuration) {
     absl::Duration duration;
     if (!absl::ParseDuration(value, &duration) || duration <= absl::ZeroDuration() ||
@@ -50,9 +56,10 @@ absl::Status SetGlobal(const std::string& name, const std::string& value, Global
     if (absl::ParseDuration(value, &timeout)) globals.timeout = timeout;
   }
   if (name == "--output") {
-    globals.json = value == "json";
-    if (value != "json" && value != "table") {
-      return UsageError(absl::StrCat("--output is table or json, not \"", value, "\""));
+    globals.json = value == "json" || value == "jsonl";
+    globals.json_lines = value == "jsonl";
+    if (!globals.json && value != "table") {
+      return UsageError(absl::StrCat("--output is table, json or jsonl, not \"", value, "\""));
     }
   }
   if (name == "--color") {
@@ -193,6 +200,12 @@ std::optional<int32_t> Arguments::Number(const std::string& flag) const {
   int32_t number = 0;
   if (!absl::SimpleAtoi(Text(flag), &number)) return std::nullopt;
   return number;
+}
+
+std::optional<int64_t> Arguments::Count(const std::string& flag) const {
+  int64_t count = 0;
+  if (!absl::SimpleAtoi(Text(flag), &count)) return std::nullopt;
+  return count;
 }
 
 ParsedLine ParseLine(std::vector<std::string> words) {

@@ -22,7 +22,8 @@ struct Command;
 // The flags every command has.
 struct GlobalFlags {
   std::vector<std::string> addresses;
-  bool json = false;
+  bool json = false;        // -o json or -o jsonl.
+  bool json_lines = false;  // -o jsonl.
   std::optional<absl::Duration> timeout;
   ColorMode color = ColorMode::kAuto;
   bool quiet = false;
@@ -38,6 +39,8 @@ class Arguments {
   std::string Text(const std::string& flag) const;
   // For flags of the kind kNumber, which the parser has checked.
   std::optional<int32_t> Number(const std::string& flag) const;
+  // For flags of the kind kCount.
+  std::optional<int64_t> Count(const std::string& flag) const;
   // What follows the command without a flag; empty when there is none.
   const std::string& argument() const { return argument_; }
 

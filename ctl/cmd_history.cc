@@ -12,7 +12,7 @@ namespace lockstep::ctl {
 absl::StatusOr<int> RunHistory(Context& context, const Arguments&) {
   ASSIGN_OR_RETURN(const v1::ListMigrationsResponse list, ListAllMigrations(context.client));
   if (context.flags.json) {
-    RETURN_IF_ERROR(PrintJson(context.console, list));
+    RETURN_IF_ERROR(PrintJsonList(context.console, list));
     return kExitDone;
   }
   if (list.migrations().empty()) {

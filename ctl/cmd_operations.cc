@@ -30,7 +30,7 @@ absl::StatusOr<int> RunOperationsList(Context& context, const Arguments& argumen
   ASSIGN_OR_RETURN(const v1::ListOperationsResponse response,
                    context.client.Call(&v1::OperationService::Stub::ListOperations, request));
   if (context.flags.json) {
-    RETURN_IF_ERROR(PrintJson(context.console, response));
+    RETURN_IF_ERROR(PrintJsonList(context.console, response));
     return kExitDone;
   }
   if (response.operations().empty()) {

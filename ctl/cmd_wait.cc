@@ -31,10 +31,7 @@ absl::StatusOr<int> WaitOperation(Context& context, const std::string& operation
   if (context.flags.json) RETURN_IF_ERROR(PrintJson(context.console, operation));
   RETURN_IF_ERROR(OutcomeOf(operation, std::nullopt));
   if (context.flags.json) return kExitDone;
-  context.console.Data(absl::StrCat("applied ", operation.applied(), "\n"));
-  const std::string waiting = ContractsWaiting(
-      {operation.contracts_waiting().begin(), operation.contracts_waiting().end()});
-  if (!waiting.empty()) context.console.Data(absl::StrCat(waiting, "\n"));
+  context.console.Data(EndText(operation));
   return kExitDone;
 }
 

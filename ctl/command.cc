@@ -22,7 +22,8 @@ constexpr Flag kRequestId = {"--request-id", ValueKind::kText, "ID",
 constexpr Flag kGlobals[] = {
     {"--address", ValueKind::kText, "ADDRESS", "A coordinator, HOST:PORT or unix:PATH; repeatable",
      false, true},
-    {"-o,--output", ValueKind::kText, "FORMAT", "table (default) or json"},
+    {"-o,--output", ValueKind::kText, "FORMAT",
+     "table (default), json, or jsonl: one JSON object a line"},
     {"--timeout", ValueKind::kDuration, "DURATION",
      "Give up after this long, e.g. 30s or 10m; what was started goes on"},
     {"--color", ValueKind::kText, "WHEN", "auto (default), always or never"},
@@ -55,6 +56,7 @@ constexpr Flag kWaitFlags[] = {
 constexpr Flag kListFlags[] = {
     {"--active", ValueKind::kNone, "", "Only those that have not ended"}};
 constexpr Flag kCancelFlags[] = {kReason};
+constexpr Flag kHoldFlags[] = {kReason};
 
 constexpr const char* kStatusExamples[] = {"lockstep status", "lockstep status platform-core",
                                            "lockstep status -o json"};
@@ -79,6 +81,10 @@ constexpr const char* kListExamples[] = {"lockstep operations list --active"};
 constexpr const char* kGetExamples[] = {"lockstep operations get op-7f3a"};
 constexpr const char* kCancelExamples[] = {
     "lockstep operations cancel op-7f3a --reason 'wrong target'"};
+constexpr const char* kWatchExamples[] = {"lockstep operations watch op-7f3a"};
+constexpr const char* kPauseExamples[] = {
+    "lockstep operations pause op-7f3a --reason 'load is too high'"};
+constexpr const char* kResumeExamples[] = {"lockstep operations resume op-7f3a"};
 constexpr const char* kVersionExamples[] = {"lockstep version"};
 
 // In the order in which `lockstep --help` lists them: as they are used in a release.
@@ -184,6 +190,36 @@ constexpr Command kCommands[] = {
      .argument_required = true,
      .examples = kGetExamples,
      .run = RunOperationsGet},
+    {.name = "operations watch",
+     .summary = "Follow an operation to its end, again or from elsewhere",
+     .text =
+         "Shows progress as `lockstep upgrade` does, and ends as it does: 0 when the target is\n"
+         "reached, 1 when a migration failed, 5 when one is blocked. Ctrl-C only detaches. With\n"
+         "-o json or jsonl each state is one JSON object on a line.",
+     .argument = "ID",
+     .argument_required = true,
+     .examples = kWatchExamples,
+     .run = RunOperationsWatch},
+    {.name = "operations pause",
+     .summary = "Hold an operation between two migrations",
+     .text =
+         "The migration that runs commits, the next one does not begin, and nobody is granted a\n"
+         "run until the operation is resumed or cancelled; restarts and changes of leader do not\n"
+         "change that. Pausing an operation that is paused or has ended changes nothing.",
+     .flags = kHoldFlags,
+     .argument = "ID",
+     .argument_required = true,
+     .examples = kPauseExamples,
+     .run = RunOperationsPause},
+    {.name = "operations resume",
+     .summary = "Let a paused operation go on",
+     .text = "Lets a paused operation go on where it stopped. Resuming an operation that is not\n"
+             "paused changes nothing.",
+     .flags = kHoldFlags,
+     .argument = "ID",
+     .argument_required = true,
+     .examples = kResumeExamples,
+     .run = RunOperationsResume},
     {.name = "operations cancel",
      .summary = "Ask an operation to stop",
      .text =

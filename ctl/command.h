@@ -15,7 +15,8 @@ namespace lockstep::ctl {
 
 struct Context;
 
-enum class ValueKind { kNone, kText, kNumber, kDuration };
+// kNumber is a version; kCount any number from 0.
+enum class ValueKind { kNone, kText, kNumber, kCount, kDuration };
 
 struct Flag {
   const char* names;  // "--to", or "-q,--quiet".

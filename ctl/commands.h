@@ -22,6 +22,9 @@ absl::StatusOr<int> RunWait(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunOperationsList(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunOperationsGet(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunOperationsCancel(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunOperationsWatch(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunOperationsPause(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunOperationsResume(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunVersion(Context& context, const Arguments& arguments);
 
 }  // namespace lockstep::ctl

@@ -44,6 +44,7 @@ Console Console::Detect(const GlobalFlags& flags) {
       .err_width = TerminalWidth(STDERR_FILENO, columns),
       .can_ask = isatty(STDIN_FILENO) == 1 && err_terminal && !flags.no_input && !flags.json,
       .json = flags.json,
+      .json_lines = flags.json_lines,
       .quiet = flags.quiet,
       .verbose = flags.verbose,
   });

@@ -21,8 +21,9 @@ struct ConsoleOptions {
   int out_width = 0;          // Columns; 0 when standard output is no terminal: nothing is cut.
   bool err_terminal = false;  // Progress on one line instead of plain lines.
   int err_width = 80;
-  bool can_ask = false;  // A person is there to answer a question.
-  bool json = false;     // One JSON document on standard output, no talk.
+  bool can_ask = false;     // A person is there to answer a question.
+  bool json = false;        // JSON on standard output, no talk.
+  bool json_lines = false;  // One JSON object a line.
   bool quiet = false;
   bool verbose = false;
 };

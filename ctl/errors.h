@@ -30,7 +30,8 @@ enum ExitCode : int {
   kExitTerminated = 143,
 };
 
-// Reasons of this program's own errors; the server's are listed in docs/errors.md.
+// Reasons of this program's own errors, and those of the server that it tells apart; all are listed
+// in docs/errors.md.
 inline constexpr char kReasonUsage[] = "USAGE";
 inline constexpr char kReasonFile[] = "FILE";
 inline constexpr char kReasonTimeout[] = "TIMEOUT";
@@ -38,6 +39,8 @@ inline constexpr char kReasonUnreachable[] = "COORDINATOR_UNAVAILABLE";
 inline constexpr char kReasonInterrupted[] = "INTERRUPTED";
 inline constexpr char kReasonTerminated[] = "TERMINATED";
 inline constexpr char kReasonMigrationFailed[] = "MIGRATION_FAILED";
+inline constexpr char kReasonBlocked[] = "BLOCKED";
+inline constexpr char kReasonNoFitAgent[] = "NO_FIT_AGENT";
 inline constexpr char kReasonCancelled[] = "OPERATION_CANCELLED";
 inline constexpr char kReasonGateRefused[] = "GATE_REFUSED";
 inline constexpr char kReasonNotConfirmed[] = "NOT_CONFIRMED";

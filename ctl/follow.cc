@@ -54,6 +54,7 @@ absl::Status MigrationFailed(const v1::Operation& operation, std::optional<bool>
                    {"postgres_message", error.message()},
                    {"detail", error.detail()},
                    {"postgres_hint", error.hint()},
+                   {"error_reason", error.reason()},
                    {"applied", absl::StrCat(operation.applied())},
                    {"effect", EffectOf(operation, transactional)}};
   info.hint = error.agent_unfit()
@@ -66,36 +67,41 @@ absl::Status MigrationFailed(const v1::Operation& operation, std::optional<bool>
       std::move(info));
 }
 
-// The coordinator's own verdict: a migration's turn came and it could not run. No statement was
-// tried, so there is no SQLSTATE, and trying again changes nothing.
+// The coordinator's own verdict: a migration's turn came and it could not even be tried.
 bool IsBlocked(const v1::RunError& error) {
-  return error.sqlstate().empty() && error.statement() == 0 && error.line() == 0 &&
-         !error.retryable();
+  return error.reason() == kReasonBlocked || error.reason() == kReasonNoFitAgent;
 }
 
 absl::Status Blocked(const v1::Operation& operation) {
   const std::string why = operation.error().message();
-  return base::MakeError(absl::StatusCode::kFailedPrecondition, "BLOCKED",
+  const std::string hint = operation.error().hint();
+  return base::MakeError(absl::StatusCode::kFailedPrecondition, operation.error().reason(),
                          absl::StrCat("the upgrade is blocked", why.empty() ? "" : ": ", why),
                          {{"operation_id", operation.operation_id()},
                           {"version", absl::StrCat(operation.error().version())},
                           {"applied", absl::StrCat(operation.applied())},
                           {"effect", absl::StrCat("the database is at ", operation.applied())}},
-                         "`lockstep plan` shows what is in the way");
+                         hint.empty() ? "`lockstep plan` shows what is in the way" : hint);
 }
 
 }  // namespace
 
 std::string ProgressLine(const v1::Operation& operation, absl::Duration since) {
+  const bool paused = operation.state() == v1::OPERATION_STATE_PAUSED;
   if (operation.has_running()) {
     const v1::RunningStep& step = operation.running();
-    std::string line = absl::StrCat("running ", step.version(), " ", step.title());
+    std::string line =
+        absl::StrCat(paused ? "pausing after " : "running ", step.version(), " ", step.title());
     if (step.statements() > 0) {
       absl::StrAppend(&line, "  statement ", step.statement(), "/", step.statements());
     }
     if (!step.holder().empty()) absl::StrAppend(&line, "  on ", step.holder());
     const absl::Duration elapsed = convert::FromProto(step.elapsed()) + since;
     return absl::StrCat(line, "  ", DurationText(elapsed));
+  }
+  if (paused) {
+    return absl::StrCat("paused at ", operation.applied(), " of ", operation.target(),
+                        "; `lockstep operations resume ", operation.operation_id(), "` goes on");
   }
   if (!operation.waiting_for().empty()) return absl::StrCat("waiting: ", operation.waiting_for());
   if (operation.state() == v1::OPERATION_STATE_RUNNING) {
@@ -106,7 +112,7 @@ std::string ProgressLine(const v1::Operation& operation, absl::Duration since) {
 
 absl::Status WithReattach(const absl::Status& status, absl::string_view operation_id) {
   base::ErrorInfo info = base::GetErrorInfo(status).value_or(base::ErrorInfo{});
-  const std::string reattach = absl::StrCat("`lockstep wait --for operation=", operation_id, "`");
+  const std::string reattach = absl::StrCat("`lockstep operations watch ", operation_id, "`");
   info.metadata["operation_id"] = std::string(operation_id);
   const bool detached = info.reason == kReasonInterrupted || info.reason == kReasonTerminated;
   if (!detached && info.reason != kReasonTimeout && !absl::IsUnavailable(status)) return status;
@@ -119,7 +125,14 @@ absl::Status WithReattach(const absl::Status& status, absl::string_view operatio
   return base::MakeError(status.code(), message, std::move(info));
 }
 
-absl::StatusOr<v1::Operation> Follow(Context& context, const std::string& operation_id) {
+std::string EndText(const v1::Operation& operation) {
+  const std::string waiting = ContractsWaiting(
+      {operation.contracts_waiting().begin(), operation.contracts_waiting().end()});
+  return absl::StrCat("applied ", operation.applied(), "\n", waiting, waiting.empty() ? "" : "\n");
+}
+
+absl::StatusOr<v1::Operation> Follow(Context& context, const std::string& operation_id,
+                                     const std::function<void(const v1::Operation&)>& on_state) {
   Progress progress(context.console);
   v1::Operation operation;
   absl::Time heard_at = absl::Now();
@@ -130,6 +143,7 @@ absl::StatusOr<v1::Operation> Follow(Context& context, const std::string& operat
   hooks.on_event = [&](const v1::WatchOperationResponse& event) {
     operation = event.operation();
     heard_at = absl::Now();
+    if (on_state) on_state(operation);
     if (HasEnded(operation)) return true;
     progress.Show(StepOf(operation), ProgressLine(operation, absl::ZeroDuration()));
     return false;

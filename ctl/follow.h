@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_CTL_FOLLOW_H_
 #define LOCKSTEP_CTL_FOLLOW_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -18,15 +19,22 @@ namespace lockstep::ctl {
 // Shows progress until the operation has ended; returns it, however it ended. Errors say how to
 // re-attach: DEADLINE_EXCEEDED (TIMEOUT), CANCELLED (INTERRUPTED, TERMINATED), UNAVAILABLE when the
 // coordinator stayed away. The work goes on in all three.
-absl::StatusOr<v1::Operation> Follow(Context& context, const std::string& operation_id);
+// `on_state` hears of each state, the last included.
+absl::StatusOr<v1::Operation> Follow(
+    Context& context, const std::string& operation_id,
+    const std::function<void(const v1::Operation&)>& on_state = nullptr);
 
 // Where an operation is, in one line; `since` is how long ago it said so.
 std::string ProgressLine(const v1::Operation& operation, absl::Duration since);
 
-// OK for SUCCEEDED (and what has not ended); MIGRATION_FAILED with its facts; FAILED_PRECONDITION
-// (BLOCKED) when a migration could not even be tried; OPERATION_CANCELLED.
+// OK for SUCCEEDED (and what has not ended); FAILED_PRECONDITION (BLOCKED, NO_FIT_AGENT) when a
+// migration could not even be tried, by the error's own reason; MIGRATION_FAILED with its facts for
+// every other failure; OPERATION_CANCELLED.
 // `transactional` tells whether the failed version ran inside a transaction; absent when unknown.
 absl::Status OutcomeOf(const v1::Operation& operation, std::optional<bool> transactional);
+
+// What is printed of an operation that reached its target: "applied 16", and contracts that wait.
+std::string EndText(const v1::Operation& operation);
 
 // Adds the command that re-attaches to `operation_id` to an error that left it running.
 absl::Status WithReattach(const absl::Status& status, absl::string_view operation_id);

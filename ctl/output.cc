@@ -7,6 +7,8 @@
 #include "absl/strings/strip.h"
 #include "google/protobuf/util/json_util.h"
 
+#include "engine/base/status_macros.h"
+
 namespace lockstep::ctl {
 namespace {
 
@@ -15,11 +17,9 @@ std::string EnumWord(absl::string_view name, absl::string_view prefix) {
   return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message, bool indented) {
   google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
+  options.add_whitespace = indented;
   options.always_print_primitive_fields = true;
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
@@ -31,11 +31,51 @@ absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
   return json;
 }
 
+// The field that holds the items of a list.
+const google::protobuf::FieldDescriptor& ItemsOf(const google::protobuf::Message& answer) {
+  const google::protobuf::FieldDescriptor* items = nullptr;
+  for (int i = 0; i < answer.GetDescriptor()->field_count(); ++i) {
+    const auto* const field = answer.GetDescriptor()->field(i);
+    if (!field->is_repeated() || field->message_type() == nullptr) continue;
+    LOCKSTEP_CHECK(items == nullptr);
+    items = field;
+  }
+  LOCKSTEP_CHECK(items != nullptr);
+  return *items;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
+  return ToJson(message, /*indented=*/true);
+}
+
+absl::StatusOr<std::string> ToJsonLine(const google::protobuf::Message& message) {
+  return ToJson(message, /*indented=*/false);
+}
+
 absl::Status PrintJson(Console& console, const google::protobuf::Message& message) {
-  const absl::StatusOr<std::string> json = ToJson(message);
-  if (!json.ok()) return json.status();
-  console.Data(*json);
+  ASSIGN_OR_RETURN(const std::string json, ToJson(message, !console.options().json_lines));
+  console.Data(json);
   return absl::OkStatus();
+}
+
+absl::Status PrintJsonList(Console& console, const google::protobuf::Message& answer) {
+  if (!console.options().json_lines) return PrintJson(console, answer);
+  const google::protobuf::FieldDescriptor& items = ItemsOf(answer);
+  const google::protobuf::Reflection& fields = *answer.GetReflection();
+  for (int i = 0; i < fields.FieldSize(answer, &items); ++i) {
+    ASSIGN_OR_RETURN(const std::string json,
+                     ToJsonLine(fields.GetRepeatedMessage(answer, &items, i)));
+    console.Data(json);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrintJsonLine(Console& console, const google::protobuf::Message& message) {
+  ASSIGN_OR_RETURN(const std::string json, ToJsonLine(message));
+  console.Data(json);
+  return console.Flush() ? absl::OkStatus() : absl::UnknownError("cannot write to standard output");
 }
 
 std::string DurationText(absl::Duration duration) {

@@ -22,8 +22,16 @@ namespace lockstep::ctl {
 // messages that came over the wire.
 absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message);
 
-// Prints the one JSON document of a command.
+// The same on one line.
+absl::StatusOr<std::string> ToJsonLine(const google::protobuf::Message& message);
+
+// Prints the one JSON document of a command; on one line with -o jsonl.
 absl::Status PrintJson(Console& console, const google::protobuf::Message& message);
+// Prints a list: the whole answer as one document; with -o jsonl each of its items on a line.
+// `answer` has exactly one repeated field of messages.
+absl::Status PrintJsonList(Console& console, const google::protobuf::Message& answer);
+// Prints one state of something that is watched, on one line, and lets it arrive at once.
+absl::Status PrintJsonLine(Console& console, const google::protobuf::Message& message);
 
 // "340 ms", "1.2 s", "3m10s", "2h05m", "3d4h".
 std::string DurationText(absl::Duration duration);

@@ -172,6 +172,23 @@ absl::Status Lessor::Revoke(const LeaderToken& leader, const std::string& reason
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> Lessor::TakeBack(const LeaderToken& leader, const std::string& reason) {
+  const std::optional<HeldLease> lease = held();
+  if (!lease.has_value()) return true;
+  ASSIGN_OR_RETURN(auto connection, options_.database->Take());
+  const absl::StatusOr<bool> revoked =
+      RevokeRun(*connection, leader, lease->lease.token, reason, options_.durations.take_back_wait);
+  if (absl::IsDeadlineExceeded(revoked.status())) return false;
+  RETURN_IF_ERROR(revoked.status());
+  base::LogInfo("run taken back between two migrations",
+                {{"last", absl::StrCat(lease->lease.last)},
+                 {"holder", lease->holder},
+                 {"reason", reason},
+                 {"lease_epoch", absl::StrCat(lease->lease.token.epoch)}});
+  Forget(lease->lease.token.epoch);
+  return true;
+}
+
 absl::StatusOr<bool> Lessor::Complete(const LeaderToken& leader, const LeaseToken& token,
                                       const std::string& outcome, Version committed,
                                       const std::optional<RunError>& error) {

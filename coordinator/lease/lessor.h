@@ -5,7 +5,7 @@
 // business: Revoke returns only when nothing of the old token can commit any more
 // (lockstep.revoke_run).
 //
-// Thread-safe. Grant, Revoke and Complete block on SQL; the others only touch memory.
+// Thread-safe. Grant, Revoke, TakeBack and Complete block on SQL; the others only touch memory.
 #ifndef LOCKSTEP_COORDINATOR_LEASE_LESSOR_H_
 #define LOCKSTEP_COORDINATOR_LEASE_LESSOR_H_
 
@@ -83,6 +83,11 @@ class Lessor {
   // Takes the held lease back: waits for the holder's open transaction, terminating its backend
   // from revoke_patience on. OK also when the run had ended. DEADLINE_EXCEEDED after revoke_wait.
   absl::Status Revoke(const LeaderToken& leader, const std::string& reason);
+
+  // Takes the held lease back without disturbing its holder: waits take_back_wait for the migration
+  // that runs to commit, and takes the right to the next one. False when it still runs. The lock
+  // queues fairly: a wait that is there when a migration commits comes before the next one.
+  absl::StatusOr<bool> TakeBack(const LeaderToken& leader, const std::string& reason);
 
   // Records the holder's report. Returns true when the holder gave the lease back by it.
   absl::StatusOr<bool> Complete(const LeaderToken& leader, const LeaseToken& token,

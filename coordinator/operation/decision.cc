@@ -59,11 +59,17 @@ Decision ChooseAgent(const DriverView& view, const Run& run, const std::vector<M
     return {.kind = Kind::kEnd,
             .state = OperationState::kFailed,
             .error = RunError{.version = run.first,
+                              .reason = kReasonNoFitAgent,
                               .message = absl::StrCat("no agent can apply migrations: ",
                                                       NameOf(*unfit), ": ", unfit->unfit_why),
                               .hint = unfit->unfit_hint}};
   }
   return Wait(NobodyApplies(members));
+}
+
+Decision Paused(const OperationRow& operation) {
+  return Wait(
+      absl::StrCat("paused; `lockstep operations resume ", operation.operation_id, "` goes on"));
 }
 
 Decision DecideHeld(const DriverView& view, bool lease_overdue) {
@@ -74,6 +80,9 @@ Decision DecideHeld(const DriverView& view, bool lease_overdue) {
     return {.kind = Kind::kRevoke, .why = "the operation was cancelled"};
   }
   if (lease_overdue) return {.kind = Kind::kRevoke, .why = "its holder went silent"};
+  if (view.operation->state == OperationState::kPaused) {
+    return {.kind = Kind::kTakeBack, .why = "the operation was paused"};
+  }
   return Wait("");
 }
 
@@ -87,6 +96,7 @@ Decision Decide(const DriverView& view, const std::vector<Member>& members, bool
   if (operation.state == OperationState::kCancelling) {
     return {.kind = Kind::kEnd, .state = OperationState::kCancelled};
   }
+  const bool paused = operation.state == OperationState::kPaused;
   const Plan plan = MakePlan({view.chain, view.pending}, operation.target, operation.contracts);
   const std::optional<Run> run = NextRun(plan);
   if (!run.has_value()) {
@@ -96,12 +106,15 @@ Decision Decide(const DriverView& view, const std::vector<Member>& members, bool
     if (blocked == plan.steps.end()) {
       return {.kind = Kind::kEnd, .state = OperationState::kSucceeded};
     }
+    if (paused) return Paused(operation);
     return {.kind = Kind::kEnd,
             .state = OperationState::kFailed,
             .error = RunError{.version = blocked->migration.version,
+                              .reason = kReasonBlocked,
                               .message = absl::StrCat("version ", blocked->migration.version, " ",
                                                       blocked->why)}};
   }
+  if (paused) return Paused(operation);
   if (operation.delay > absl::ZeroDuration()) {
     return Wait(absl::StrCat("attempt ", operation.attempts, " met: ",
                              operation.error.has_value() ? operation.error->message : "an error",

@@ -15,6 +15,10 @@
 
 namespace lockstep::coordinator {
 
+// Reasons of the errors that end an operation without a run having failed.
+inline constexpr char kReasonBlocked[] = "BLOCKED";
+inline constexpr char kReasonNoFitAgent[] = "NO_FIT_AGENT";
+
 // What the database says.
 struct DriverView {
   ChainRow chain;
@@ -25,11 +29,12 @@ struct DriverView {
 
 struct Decision {
   enum class Kind {
-    kNothing,  // No operation.
-    kWait,     // `why` says for what.
-    kGrant,    // `run` to `session`.
-    kRevoke,   // The held lease, because of `why`.
-    kEnd,      // The operation, as `state` with `error`.
+    kNothing,   // No operation.
+    kWait,      // `why` says for what.
+    kGrant,     // `run` to `session`.
+    kRevoke,    // The held lease, because of `why`.
+    kTakeBack,  // The held lease between two migrations: what runs may commit.
+    kEnd,       // The operation, as `state` with `error`.
   };
   Kind kind = Kind::kNothing;
   std::string why;

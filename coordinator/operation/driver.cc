@@ -128,6 +128,7 @@ absl::Duration Driver::Tick() {
     SetWaitingFor(decision.why);
     return std::min(decision.retry_in, options_.lessor->UntilOverdue());
   }
+  if (decision.kind == Decision::Kind::kTakeBack) return TakeBackHeld(*leader, decision.why);
   const absl::Status moved = Move(*leader, *view, decision);
   if (moved.ok()) {
     SetWaitingFor("");
@@ -180,6 +181,22 @@ absl::Status Driver::RevokeHeld(const LeaderToken& leader, const std::string& wh
     options_.fleet->SendRevoked(held->lease.session, held->lease.token, why);
   }
   return options_.lessor->Revoke(leader, why);
+}
+
+// What runs may commit, so its holder is not told before it has lost the rest of its run.
+absl::Duration Driver::TakeBackHeld(const LeaderToken& leader, const std::string& why) {
+  SetWaitingFor("");
+  const auto held = options_.lessor->held();
+  const absl::StatusOr<bool> taken = options_.lessor->TakeBack(leader, why);
+  if (!taken.ok()) {
+    base::LogWarning("a run could not be taken back",
+                     {{"error", std::string(taken.status().message())}});
+    return options_.durations.leader_retry;
+  }
+  if (*taken && held.has_value()) {
+    options_.fleet->SendRevoked(held->lease.session, held->lease.token, why);
+  }
+  return absl::ZeroDuration();  // Not yet: the wait was for the lock. Look again at once.
 }
 
 }  // namespace lockstep::coordinator

@@ -53,6 +53,7 @@ class Driver {
   absl::Status Move(const LeaderToken& leader, const DriverView& view, const Decision& decision);
   absl::Status GrantTo(const LeaderToken& leader, const DriverView& view, const Decision& decision);
   absl::Status RevokeHeld(const LeaderToken& leader, const std::string& why);
+  absl::Duration TakeBackHeld(const LeaderToken& leader, const std::string& why);
   void SetWaitingFor(const std::string& why);
 
   const DriverOptions options_;

@@ -269,6 +269,17 @@ absl::StatusOr<OperationView> Operations::Cancel(const std::string& operation_id
   return Describe(*connection, row);
 }
 
+absl::StatusOr<OperationView> Operations::Pause(const std::string& operation_id, bool paused,
+                                                const std::string& actor,
+                                                const std::string& reason) {
+  ASSIGN_OR_RETURN(const LeaderToken leader, Leadership());
+  ASSIGN_OR_RETURN(auto connection, options_.database->Take());
+  RETURN_IF_ERROR(PauseOperation(*connection, leader, operation_id, paused, actor, reason));
+  options_.driver->Wake();
+  ASSIGN_OR_RETURN(const OperationRow row, ReadOperation(*connection, operation_id));
+  return Describe(*connection, row);
+}
+
 absl::StatusOr<FetchedRun> Operations::FetchRun(const LeaseToken& token, Version from) {
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   ASSIGN_OR_RETURN(const LeaseRow lease, ReadLease(*connection));
@@ -322,8 +333,9 @@ absl::Status Operations::AfterReport(const LeaderToken& leader, const std::strin
     options_.fleet->MarkDeclined(session_id, kDeclinePause);
     return absl::OkStatus();
   }
-  RunError met = error.value_or(
-      RunError{.message = "the outcome of a commit was in doubt", .retryable = true});
+  RunError met = error.value_or(RunError{.reason = "COMMIT_IN_DOUBT",
+                                         .message = "the outcome of a commit was in doubt",
+                                         .retryable = true});
   if (outcome == RunOutcome::kUnknown) met.retryable = true;  // By now the database has decided.
   if (met.agent_unfit) {
     options_.fleet->MarkUnfit(session_id, operation_id, met.message, met.hint);

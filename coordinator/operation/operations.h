@@ -1,4 +1,5 @@
-// The verbs of release tooling and of lease holders: publish, plan, start, cancel, fetch, complete.
+// The verbs of release tooling and of lease holders: publish, plan, start, pause, cancel, fetch,
+// complete.
 //
 // Thread-safe; every function blocks on SQL, so call them from a worker, never from a gRPC reactor.
 // Writes need leadership: UNAVAILABLE (NOT_LEADER) with the leader's address in metadata
@@ -93,6 +94,11 @@ class Operations {
                                                   bool active_only);
   absl::StatusOr<OperationView> Cancel(const std::string& operation_id, const std::string& actor,
                                        const std::string& reason);
+
+  // Pauses an operation (no run is granted from then on, and the run in flight is taken back
+  // between two migrations), or lets it go on.
+  absl::StatusOr<OperationView> Pause(const std::string& operation_id, bool paused,
+                                      const std::string& actor, const std::string& reason);
 
   // FAILED_PRECONDITION (FENCED) when the token is not current.
   absl::StatusOr<FetchedRun> FetchRun(const LeaseToken& token, Version from);

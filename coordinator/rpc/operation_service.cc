@@ -6,8 +6,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
-#include "coordinator/wire/to_proto.h"
 #include "coordinator/rpc/unary.h"
+#include "coordinator/wire/to_proto.h"
 #include "engine/base/status_macros.h"
 #include "proto/convert/status.h"
 
@@ -76,6 +76,31 @@ grpc::ServerUnaryReactor* OperationServiceImpl::CancelOperation(
     *response->mutable_operation() = ToProto(view);
     return absl::OkStatus();
   });
+}
+
+template <typename Request, typename Response>
+absl::Status OperationServiceImpl::DoPause(const Request& request, bool paused,
+                                           Response& response) {
+  RETURN_IF_ERROR(CheckText("actor", request.actor(), kMaxActor));
+  RETURN_IF_ERROR(CheckText("reason", request.reason(), kMaxReason));
+  ASSIGN_OR_RETURN(const OperationView view, operations_->Pause(request.operation_id(), paused,
+                                                                request.actor(), request.reason()));
+  *response.mutable_operation() = ToProto(view);
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* OperationServiceImpl::PauseOperation(
+    grpc::CallbackServerContext* context, const v1::PauseOperationRequest* request,
+    v1::PauseOperationResponse* response) {
+  return RunUnary(context, workers_,
+                  [this, request, response] { return DoPause(*request, true, *response); });
+}
+
+grpc::ServerUnaryReactor* OperationServiceImpl::ResumeOperation(
+    grpc::CallbackServerContext* context, const v1::ResumeOperationRequest* request,
+    v1::ResumeOperationResponse* response) {
+  return RunUnary(context, workers_,
+                  [this, request, response] { return DoPause(*request, false, *response); });
 }
 
 grpc::ServerWriteReactor<v1::WatchOperationResponse>* OperationServiceImpl::WatchOperation(

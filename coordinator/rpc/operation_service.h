@@ -1,4 +1,4 @@
-// OperationService: reading, watching and cancelling operations.
+// OperationService: reading, watching, pausing and cancelling operations.
 #ifndef LOCKSTEP_COORDINATOR_RPC_OPERATION_SERVICE_H_
 #define LOCKSTEP_COORDINATOR_RPC_OPERATION_SERVICE_H_
 
@@ -32,6 +32,13 @@ class OperationServiceImpl : public v1::OperationService::CallbackService {
                                             const v1::CancelOperationRequest* request,
                                             v1::CancelOperationResponse* response) override;
 
+  grpc::ServerUnaryReactor* PauseOperation(grpc::CallbackServerContext* context,
+                                           const v1::PauseOperationRequest* request,
+                                           v1::PauseOperationResponse* response) override;
+  grpc::ServerUnaryReactor* ResumeOperation(grpc::CallbackServerContext* context,
+                                            const v1::ResumeOperationRequest* request,
+                                            v1::ResumeOperationResponse* response) override;
+
   // Ends all watches; new ones end at once.
   void Shutdown(const absl::Status& status);
 
@@ -41,6 +48,8 @@ class OperationServiceImpl : public v1::OperationService::CallbackService {
 
   absl::Status DoList(const v1::ListOperationsRequest& request,
                       v1::ListOperationsResponse& response);
+  template <typename Request, typename Response>
+  absl::Status DoPause(const Request& request, bool paused, Response& response);
   bool TellWatchers();
 
   Operations* const operations_;

@@ -25,6 +25,8 @@ absl::string_view NameOf(OperationState state) {
   switch (state) {
     case OperationState::kRunning:
       return "running";
+    case OperationState::kPaused:
+      return "paused";
     case OperationState::kCancelling:
       return "cancelling";
     case OperationState::kSucceeded:
@@ -38,8 +40,9 @@ absl::string_view NameOf(OperationState state) {
 }
 
 OperationState StateOf(const std::string& name) {
-  for (OperationState state : {OperationState::kRunning, OperationState::kCancelling,
-                               OperationState::kSucceeded, OperationState::kFailed}) {
+  for (OperationState state :
+       {OperationState::kRunning, OperationState::kPaused, OperationState::kCancelling,
+        OperationState::kSucceeded, OperationState::kFailed}) {
     if (name == NameOf(state)) return state;
   }
   return OperationState::kCancelled;
@@ -70,7 +73,8 @@ absl::StatusOr<std::optional<OperationRow>> ReadFirst(Connection& connection,
 }  // namespace
 
 bool HasEnded(OperationState state) {
-  return state != OperationState::kRunning && state != OperationState::kCancelling;
+  return state != OperationState::kRunning && state != OperationState::kPaused &&
+         state != OperationState::kCancelling;
 }
 
 absl::StatusOr<std::string> StartOperation(Connection& connection, const LeaderToken& leader,
@@ -97,7 +101,7 @@ absl::StatusOr<std::string> StartOperation(Connection& connection, const LeaderT
     return base::MakeError(absl::StatusCode::kAborted, "OPERATION_IN_PROGRESS",
                            absl::StrCat("operation ", other, " is running"),
                            {{"operation_id", other}},
-                           absl::StrCat("lockstep wait --for operation=", other,
+                           absl::StrCat("lockstep operations watch ", other,
                                         ", or lockstep operations cancel ", other));
   }
   RETURN_IF_ERROR(status);
@@ -134,6 +138,16 @@ absl::Status CancelOperation(Connection& connection, const LeaderToken& leader,
       .status();
 }
 
+absl::Status PauseOperation(Connection& connection, const LeaderToken& leader,
+                            const std::string& operation_id, bool paused, const std::string& actor,
+                            const std::string& reason) {
+  return connection
+      .Query("SELECT lockstep.operation_pause($1, $2, $3, $4, $5, $6)",
+             {Param(leader.epoch), Param(leader.holder), Param(operation_id), Param(paused),
+              Param(actor), Param(reason)})
+      .status();
+}
+
 absl::StatusOr<OperationRow> ReadOperation(Connection& connection,
                                            const std::string& operation_id) {
   ASSIGN_OR_RETURN(
@@ -148,7 +162,7 @@ absl::StatusOr<OperationRow> ReadOperation(Connection& connection,
 }
 
 absl::StatusOr<std::optional<OperationRow>> ReadActiveOperation(Connection& connection) {
-  return ReadFirst(connection, "WHERE state IN ('running', 'cancelling')");
+  return ReadFirst(connection, "WHERE state IN ('running', 'paused', 'cancelling')");
 }
 
 absl::StatusOr<std::optional<OperationRow>> ReadLastOperation(Connection& connection) {
@@ -167,7 +181,7 @@ absl::StatusOr<std::vector<OperationRow>> ReadOperations(Connection& connection,
       const auto result,
       connection.Query(absl::StrCat(kColumns,
                                     "WHERE ($1::timestamptz IS NULL OR created_at < $1) AND "
-                                    "(NOT $3 OR state IN ('running', 'cancelling')) "
+                                    "(NOT $3 OR state IN ('running', 'paused', 'cancelling')) "
                                     "ORDER BY created_at DESC, operation_id LIMIT $2"),
                        {cut, Param(limit), Param(active_only)}));
   std::vector<OperationRow> operations;

@@ -46,6 +46,12 @@ absl::Status CancelOperation(postgres::Connection& connection, const LeaderToken
                              const std::string& operation_id, const std::string& actor,
                              const std::string& reason);
 
+// Pauses an operation, or lets it go on; one that has ended or is asked to stop stays as it is.
+// NOT_FOUND (OPERATION_NOT_FOUND).
+absl::Status PauseOperation(postgres::Connection& connection, const LeaderToken& leader,
+                            const std::string& operation_id, bool paused, const std::string& actor,
+                            const std::string& reason);
+
 // NOT_FOUND (OPERATION_NOT_FOUND).
 absl::StatusOr<OperationRow> ReadOperation(postgres::Connection& connection,
                                            const std::string& operation_id);

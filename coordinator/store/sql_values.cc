@@ -36,6 +36,7 @@ postgres::Value ErrorParam(const std::optional<RunError>& error) {
                                {"statement", error->statement},
                                {"line", error->line},
                                {"column", error->column},
+                               {"reason", WithoutZeroBytes(error->reason)},
                                {"sqlstate", WithoutZeroBytes(error->sqlstate)},
                                {"message", WithoutZeroBytes(error->message)},
                                {"detail", WithoutZeroBytes(error->detail)},
@@ -54,6 +55,7 @@ std::optional<RunError> ErrorOf(const postgres::Row& row, int column) {
   error.statement = json.value("statement", 0);
   error.line = json.value("line", 0);
   error.column = json.value("column", 0);
+  error.reason = json.value("reason", "");
   error.sqlstate = json.value("sqlstate", "");
   error.message = json.value("message", "");
   error.detail = json.value("detail", "");

@@ -66,6 +66,7 @@ struct RunError {
   int statement = 0;
   int line = 0;
   int column = 0;
+  std::string reason;  // "BLOCKED", "SQL_ERROR": the name to switch on.
   std::string sqlstate;
   std::string message;
   std::string detail;
@@ -75,7 +76,7 @@ struct RunError {
 };
 
 // Stored in the database under these names; do not change.
-enum class OperationState { kRunning, kCancelling, kSucceeded, kFailed, kCancelled };
+enum class OperationState { kRunning, kPaused, kCancelling, kSucceeded, kFailed, kCancelled };
 bool HasEnded(OperationState state);
 
 struct OperationRow {

@@ -1,5 +1,7 @@
 #include "coordinator/wire/to_proto.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
@@ -17,6 +19,7 @@ using convert::ToProto;
 namespace {
 
 constexpr size_t kMaxServiceName = 63;
+constexpr size_t kMaxReasonName = 63;
 constexpr size_t kMaxName = 128;
 constexpr size_t kMaxMessage = 1024;
 constexpr int kMaxUses = 1000;
@@ -27,6 +30,8 @@ v1::OperationState StateOf(OperationState state) {
   switch (state) {
     case OperationState::kRunning:
       return v1::OPERATION_STATE_RUNNING;
+    case OperationState::kPaused:
+      return v1::OPERATION_STATE_PAUSED;
     case OperationState::kCancelling:
       return v1::OPERATION_STATE_CANCELLING;
     case OperationState::kSucceeded:
@@ -69,6 +74,15 @@ bool IsServiceName(absl::string_view name) {
     }
   }
   return true;
+}
+
+// The name of a reason: programs switch on it, so that nothing else passes.
+bool IsReason(absl::string_view name) {
+  if (name.size() > kMaxReasonName) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_isupper(static_cast<unsigned char>(c)) ||
+           absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_';
+  });
 }
 
 // Well-formed UTF-8 (RFC 3629: no overlong forms, surrogates or values above U+10FFFF) without
@@ -212,6 +226,7 @@ v1::RunError ToProto(const RunError& error) {
   proto.set_statement(error.statement);
   proto.set_line(error.line);
   proto.set_column(error.column);
+  proto.set_reason(error.reason);
   proto.set_sqlstate(error.sqlstate);
   proto.set_message(error.message);
   proto.set_detail(error.detail);
@@ -226,6 +241,7 @@ RunError FromProto(const v1::RunError& proto) {
           .statement = proto.statement(),
           .line = proto.line(),
           .column = proto.column(),
+          .reason = IsReason(proto.reason()) ? proto.reason() : "",
           .sqlstate = proto.sqlstate().substr(0, 5),
           .message = proto.message().substr(0, kMaxMessage),
           .detail = proto.detail().substr(0, kMaxMessage),

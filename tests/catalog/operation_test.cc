@@ -7,8 +7,10 @@
 
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/operation_store.h"
+#include "coordinator/store/run_store.h"
 #include "engine/base/digest.h"
 #include "engine/base/error_info.h"
+#include "engine/base/ids.h"
 #include "tests/catalog/lockstep_database.h"
 #include "tests/support/eventually.h"
 #include "tests/support/matchers.h"
@@ -31,6 +33,20 @@ class OperationTest : public ::testing::Test {
   }
   absl::Status Cancel(const std::string& id) {
     return coordinator::CancelOperation(lockstep_.admin(), lockstep_.leader(), id, "ann", "why");
+  }
+  absl::Status Pause(const std::string& id, bool paused) {
+    return coordinator::PauseOperation(lockstep_.admin(), lockstep_.leader(), id, paused, "ann",
+                                       "why");
+  }
+  absl::Status Grant(const std::string& operation) {
+    return coordinator::GrantRun(lockstep_.admin(), lockstep_.leader(), lockstep_.lease_epoch(),
+                                 {.first = 1,
+                                  .last = 1,
+                                  .session = base::NewUuid(),
+                                  .holder = "a@b",
+                                  .operation = operation,
+                                  .ttl = absl::Seconds(30)})
+        .status();
   }
   // Eight starts that all get as far as they can before the first one commits.
   std::vector<absl::StatusOr<std::string>> StartTogether(
@@ -129,10 +145,52 @@ TEST_F(OperationTest, CancelIsIdempotentAndNeedsAnOperation) {
               StatusIs(StatusCode::kNotFound, "OPERATION_NOT_FOUND"));
 }
 
+TEST_F(OperationTest, PauseAndResumeAreIdempotentAndWriteOneEventEach) {
+  EXPECT_THAT(Pause("op-none", true), StatusIs(StatusCode::kNotFound, "OPERATION_NOT_FOUND"));
+  const auto id = Start({.request_id = "r", .target = 1});
+  ASSERT_THAT(id, IsOk());
+  const auto state = [&] { return coordinator::ReadOperation(lockstep_.admin(), *id)->state; };
+  const std::string before = Revision();
+  EXPECT_THAT(Pause(*id, false), IsOk());
+  EXPECT_EQ(Revision(), before);
+  EXPECT_THAT(Pause(*id, true), IsOk());
+  const std::string paused = Revision();
+  EXPECT_NE(paused, before);
+  EXPECT_THAT(Pause(*id, true), IsOk());
+  EXPECT_EQ(Revision(), paused);
+  EXPECT_EQ(state(), OperationState::kPaused);
+  EXPECT_EQ(coordinator::ReadActiveOperation(lockstep_.admin())->value().operation_id, *id);
+  EXPECT_EQ(lockstep_.Scalar("SELECT detail ->> 'by' FROM lockstep.event "
+                             "WHERE kind = 'operation_paused'"),
+            "ann");
+  EXPECT_THAT(Pause(*id, false), IsOk());
+  EXPECT_EQ(state(), OperationState::kRunning);
+}
+
+TEST_F(OperationTest, APausedOneIsGrantedNothingAndKeepsOthersOut) {
+  lockstep_.Publish({{}});
+  const auto id = Start({.request_id = "r", .target = 1});
+  ASSERT_THAT(Pause(*id, true), IsOk());
+  EXPECT_THAT(Grant(*id), StatusIs(StatusCode::kAborted, "BUSY"));
+  EXPECT_EQ(lockstep_.Scalar("SELECT inflight IS NULL FROM lockstep.chain"), "t");
+  EXPECT_THAT(Start({.request_id = "s", .target = 1}),
+              StatusIs(StatusCode::kAborted, "OPERATION_IN_PROGRESS"));
+  ASSERT_THAT(Pause(*id, false), IsOk());
+  EXPECT_THAT(Grant(*id), IsOk());
+}
+
+TEST_F(OperationTest, APausedOneIsCancelledAndOneThatEndedIsNotPaused) {
+  const auto id = Start({.request_id = "r", .target = 1});
+  ASSERT_THAT(Pause(*id, true), IsOk());
+  EXPECT_THAT(Cancel(*id), IsOk());
+  EXPECT_THAT(Pause(*id, false), IsOk());
+  EXPECT_EQ(coordinator::ReadOperation(lockstep_.admin(), *id)->state, OperationState::kCancelling);
+}
+
 TEST_F(OperationTest, EndsOnceAndKeepsItsFirstError) {
   const auto id = Start({.request_id = "r", .target = 1});
   const coordinator::RunError error{
-      .version = 1, .line = 7, .sqlstate = "42601", .message = "é \""};
+      .version = 1, .line = 7, .reason = "SQL_ERROR", .sqlstate = "42601", .message = "é \""};
   const auto end = [&](OperationState state) {
     return coordinator::EndOperation(lockstep_.admin(), lockstep_.leader(), *id, state, error);
   };
@@ -144,6 +202,7 @@ TEST_F(OperationTest, EndsOnceAndKeepsItsFirstError) {
   ASSERT_TRUE(row->error.has_value());
   EXPECT_EQ(row->error->message, "é \"");
   EXPECT_EQ(row->error->line, 7);
+  EXPECT_EQ(row->error->reason, "SQL_ERROR");
   EXPECT_TRUE(row->ended_at.has_value());
 }
 

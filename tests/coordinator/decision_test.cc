@@ -90,6 +90,7 @@ TEST_F(DecisionTest, WhenEveryAgentIsUnfitTheOperationFails) {
   ASSERT_TRUE(decision.error.has_value());
   EXPECT_THAT(decision.error->message, HasSubstr("permission denied for schema public"));
   EXPECT_EQ(decision.error->version, 1);
+  EXPECT_EQ(decision.error->reason, "NO_FIT_AGENT");
 }
 
 TEST_F(DecisionTest, AnUnfitAgentDoesNotEndItWhileAnotherMayTry) {
@@ -127,6 +128,7 @@ TEST_F(DecisionTest, ABlockedMigrationFailsItOnceTheOthersHaveRun) {
   EXPECT_EQ(decision.state, OperationState::kFailed);
   EXPECT_EQ(decision.error->version, 2);
   EXPECT_THAT(decision.error->message, HasSubstr("job"));
+  EXPECT_EQ(decision.error->reason, "BLOCKED");
 }
 
 TEST_F(DecisionTest, APauseAfterAnErrorIsWaitedForAndExplained) {
@@ -146,6 +148,30 @@ TEST_F(DecisionTest, ACancelledOperationEndsOnceNothingIsHeld) {
   EXPECT_EQ(Ask().state, OperationState::kCancelled);
   Hold("op");
   EXPECT_EQ(Ask().kind, Kind::kRevoke);
+}
+
+TEST_F(DecisionTest, APausedOperationIsGrantedNothingAndSaysHowToGoOn) {
+  AddAgent("a");
+  view_.operation->state = OperationState::kPaused;
+  const Decision decision = Ask();
+  EXPECT_EQ(decision.kind, Kind::kWait);
+  EXPECT_THAT(decision.why, HasSubstr("lockstep operations resume op"));
+  view_.pending[0].needs_backfill = {"job"};
+  EXPECT_EQ(Ask().kind, Kind::kWait) << "what is in the way may be gone when it goes on";
+}
+
+TEST_F(DecisionTest, APausedOperationTakesItsRunBackGentlyUnlessTheHolderIsSilent) {
+  AddAgent("a");
+  view_.operation->state = OperationState::kPaused;
+  Hold("op");
+  EXPECT_EQ(Ask(false).kind, Kind::kTakeBack);
+  EXPECT_EQ(Ask(true).kind, Kind::kRevoke);
+}
+
+TEST_F(DecisionTest, APausedOperationWithNothingLeftToRunHasSucceeded) {
+  view_.operation->state = OperationState::kPaused;
+  view_.pending.clear();
+  EXPECT_EQ(Ask().state, OperationState::kSucceeded);
 }
 
 TEST_F(DecisionTest, AHeldLeaseIsLeftAloneUntilItIsOverdue) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "engine/base/ids.h"
@@ -103,6 +104,52 @@ TEST_F(DriverTest, ACancelledOperationTakesItsRunBack) {
   EXPECT_TRUE(ComesToBe(operation, OperationState::kCancelled));
   EXPECT_EQ(agent.link->revoked(), std::vector<LeaseToken>{offer.token});
   EXPECT_EQ(testing::StateOf(testing::Open(*lockstep_.Session(), offer.token, 1)), "LS001");
+}
+
+TEST_F(DriverTest, APauseLetsTheRunningMigrationCommitAndBeginsNoOther) {
+  const Agent agent = Connect("migrator", 0, true);
+  const std::string operation = Upgrade();
+  const LeaseOffer offer = Offer(agent);
+  const auto session = lockstep_.Session();
+  ASSERT_THAT(testing::Open(*session, offer.token, 1), IsOk());
+  ASSERT_THAT(operations_->Pause(operation, true, "ann", "why"), IsOk());
+  EXPECT_TRUE(Eventually([&] {
+    return lockstep_.Scalar(
+               "SELECT count(*) FROM pg_locks WHERE NOT granted "
+               "AND relation = 'lockstep.run_lock'::regclass") == "1";
+  }));
+  EXPECT_TRUE(agent.link->revoked().empty());
+  ASSERT_THAT(lockstep_.Close(*session, offer.token, 1), IsOk());
+  EXPECT_THAT(session->Execute("COMMIT"), IsOk());
+  EXPECT_TRUE(
+      Eventually([&] { return agent.link->revoked() == std::vector<LeaseToken>{offer.token}; }));
+  EXPECT_EQ(testing::StateOf(testing::Open(*lockstep_.Session(), offer.token, 2)), "LS001");
+  EXPECT_TRUE(Eventually([&] {
+    return absl::StrContains(operations_->Get(operation)->waiting_for, "operations resume");
+  }));
+  EXPECT_EQ(operations_->Get(operation)->row.state, OperationState::kPaused);
+  EXPECT_EQ(lockstep_.Scalar("SELECT applied FROM lockstep.chain"), "1");
+  ASSERT_THAT(operations_->Pause(operation, false, "ann", ""), IsOk());
+  EXPECT_EQ(Offer(agent).first, 2);
+}
+
+TEST_F(DriverTest, APauseOutlivesItsLeaderAndEndsByACancel) {
+  const std::string operation = Upgrade();
+  ASSERT_THAT(operations_->Pause(operation, true, "ann", "why"), IsOk());
+  driver_->Stop();
+  Driver next({.database = &pool_,
+               .fleet = fleet_.get(),
+               .lessor = lessor_.get(),
+               .durations = durations_,
+               .leadership = [&] { return elector_->leadership(); }});
+  next.Start();
+  const Agent agent = Connect("migrator", 0, true);
+  EXPECT_TRUE(
+      Eventually([&] { return absl::StrContains(next.waiting_for(), "operations resume"); }));
+  EXPECT_FALSE(agent.link->TakeOffer().has_value());
+  ASSERT_THAT(operations_->Cancel(operation, "ann", "why"), IsOk());
+  next.Wake();
+  EXPECT_TRUE(ComesToBe(operation, OperationState::kCancelled));
 }
 
 TEST_F(DriverTest, AnErrorThatCannotGetBetterEndsTheOperation) {

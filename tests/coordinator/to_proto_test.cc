@@ -167,6 +167,7 @@ TEST(ToProtoTest, AnErrorSurvivesTheRoundTrip) {
                        .statement = 2,
                        .line = 3,
                        .column = 4,
+                       .reason = "SQL_ERROR",
                        .sqlstate = "42601",
                        .message = "m",
                        .detail = "d",
@@ -178,12 +179,23 @@ TEST(ToProtoTest, AnErrorSurvivesTheRoundTrip) {
   EXPECT_EQ(back.statement, 2);
   EXPECT_EQ(back.line, 3);
   EXPECT_EQ(back.column, 4);
+  EXPECT_EQ(back.reason, "SQL_ERROR");
   EXPECT_EQ(back.sqlstate, "42601");
   EXPECT_EQ(back.message, "m");
   EXPECT_EQ(back.detail, "d");
   EXPECT_EQ(back.hint, "h");
   EXPECT_TRUE(back.retryable);
   EXPECT_TRUE(back.agent_unfit);
+}
+
+TEST(ToProtoTest, AReasonIsANameOrNothing) {
+  v1::RunError proto;
+  for (const char* bad : {"sql error", "\x1b[2J", "BLOCKED\n", "blocked"}) {
+    proto.set_reason(bad);
+    EXPECT_EQ(FromProto(proto).reason, "") << bad;
+  }
+  proto.set_reason(std::string(64, 'A'));
+  EXPECT_EQ(FromProto(proto).reason, "");
 }
 
 TEST(ToProtoTest, AVerdictSaysEverything) {

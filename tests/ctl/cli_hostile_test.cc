@@ -23,6 +23,7 @@ v1::Operation EvilOperation(v1::OperationState state) {
   operation.set_error_file(kEvil);
   operation.set_waiting_for(kEvil);
   operation.mutable_error()->set_version(2);
+  operation.mutable_error()->set_reason(kEvil);
   operation.mutable_error()->set_sqlstate("42P01");
   operation.mutable_error()->set_message(kEvil);
   operation.mutable_error()->set_detail(kEvil);
@@ -98,6 +99,14 @@ class Hostile : public ::testing::Test {
       migration->set_how(kEvil);
       return absl::OkStatus();
     };
+    fake_.pause = [](const auto&, auto* response) {
+      *response->mutable_operation() = EvilOperation(v1::OPERATION_STATE_PAUSED);
+      return absl::OkStatus();
+    };
+    fake_.resume = [](const auto&, auto* response) {
+      *response->mutable_operation() = EvilOperation(v1::OPERATION_STATE_RUNNING);
+      return absl::OkStatus();
+    };
     fake_.cancel = [](const auto&, auto*) {
       base::ErrorInfo info = {.reason = kEvil,
                               .metadata = {{"effect", kEvil}, {kEvil, kEvil}},
@@ -123,6 +132,9 @@ const std::vector<std::vector<std::string>>& Commands() {
       {"wait", "--for", "version=99", "--timeout", "300ms"},
       {"wait", "--for", "gate=core"},
       {"wait", "--for", "operation=x"},
+      {"operations", "watch", "x"},
+      {"operations", "pause", "x"},
+      {"operations", "resume", "x"},
   };
   return *kCommands;
 }

@@ -181,9 +181,36 @@ TEST_F(Upgrade, EndsWith5WhenSomethingBlocksIt) {
   end_.set_state(v1::OPERATION_STATE_FAILED);
   end_.mutable_error()->set_version(2);
   end_.mutable_error()->set_message("version 2 needs backfill x, which has not run");
+  end_.mutable_error()->set_reason("BLOCKED");
   const CommandResult result = Run();
   EXPECT_EQ(CodeOf(result), 5);
   EXPECT_THAT(result.err, HasSubstr("error: the upgrade is blocked: version 2 needs backfill x"));
+  EXPECT_THAT(result.err, HasSubstr("hint: `lockstep plan`"));
+  // The reason decides, and the error's own hint is the better one.
+  end_.mutable_error()->set_reason("NO_FIT_AGENT");
+  end_.mutable_error()->set_hint("give it the role");
+  const CommandResult unfit = Run({"-o", "json"});
+  EXPECT_EQ(CodeOf(unfit), 5);
+  const auto error = nlohmann::json::parse(unfit.err).at("error");
+  EXPECT_EQ(error.at("reason"), "NO_FIT_AGENT");
+  EXPECT_EQ(error.at("hint"), "give it the role");
+  end_.mutable_error()->clear_reason();
+  EXPECT_EQ(CodeOf(Run()), 1);
+}
+
+TEST_F(Upgrade, ThatIsPausedSaysHowItGoesOn) {
+  fake_.watch_operation = [this](auto*, auto* writer) {
+    v1::WatchOperationResponse response;
+    *response.mutable_operation() = RunningOperation(3);
+    response.mutable_operation()->set_state(v1::OPERATION_STATE_PAUSED);
+    response.mutable_operation()->set_applied(1);
+    writer->Write(response);
+    *response.mutable_operation() = end_;
+    writer->Write(response);
+    return absl::OkStatus();
+  };
+  EXPECT_THAT(Run().err,
+              HasSubstr("paused at 1 of 3; `lockstep operations resume op-7f3a` goes on\n"));
 }
 
 TEST_F(Upgrade, StartsNothingThatCannotBegin) {
@@ -205,7 +232,7 @@ TEST_F(Upgrade, NamesTheOperationThatIsInTheWay) {
   };
   const CommandResult result = Run();
   EXPECT_EQ(CodeOf(result), 8);
-  EXPECT_THAT(result.err, HasSubstr("hint: `lockstep wait --for operation=op-1`\n"));
+  EXPECT_THAT(result.err, HasSubstr("hint: `lockstep operations watch op-1`\n"));
 }
 
 TEST_F(Upgrade, LeavesItAloneWithNoWait) {
@@ -240,7 +267,7 @@ TEST_F(Upgrade, SaysAtTheTimeoutThatTheWorkGoesOn) {
   const CommandResult result = Run({"--timeout", "400ms"});
   EXPECT_EQ(CodeOf(result), 6);
   EXPECT_THAT(result.err, HasSubstr("error: no result within 400 ms; op-7f3a goes on\n"
-                                    "  hint: `lockstep wait --for operation=op-7f3a`"));
+                                    "  hint: `lockstep operations watch op-7f3a`"));
 }
 
 // The program that follows `words` until it is told something by `fake`, then gets `signal`.
@@ -265,7 +292,7 @@ TEST_F(Upgrade, DetachesOnCtrlCAndSaysHowToReattach) {
   std::string err;
   EXPECT_EQ(Interrupted(fake_, SIGINT, &err), ExitStatus{.code = 130});
   EXPECT_THAT(err, HasSubstr("detached; op-7f3a goes on\n"
-                             "  hint: `lockstep wait --for operation=op-7f3a` re-attaches\n"));
+                             "  hint: `lockstep operations watch op-7f3a` re-attaches\n"));
 }
 
 TEST_F(Upgrade, DetachesOnSigterm) {

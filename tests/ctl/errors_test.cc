@@ -91,7 +91,7 @@ TEST(RenderError, GivesTheHintOfTheReasonWhenTheServerGivesNone) {
   const absl::Status status = MakeError(StatusCode::kAborted, "OPERATION_IN_PROGRESS",
                                         "op-7f3a runs", {{"operation_id", "op-7f3a"}});
   EXPECT_EQ(RenderError(status, Style(false), false),
-            "error: op-7f3a runs\n  hint: `lockstep wait --for operation=op-7f3a`\n");
+            "error: op-7f3a runs\n  hint: `lockstep operations watch op-7f3a`\n");
 }
 
 TEST(RenderError, ShowsReasonAndMetadataWhenAsked) {

@@ -63,6 +63,14 @@ class FakeCoordinator::Operations final : public v1::OperationService::Service {
                                v1::CancelOperationResponse* response) override {
     return Reply(fake_, fake_.cancel, *request, response);
   }
+  grpc::Status PauseOperation(grpc::ServerContext*, const v1::PauseOperationRequest* request,
+                              v1::PauseOperationResponse* response) override {
+    return Reply(fake_, fake_.pause, *request, response);
+  }
+  grpc::Status ResumeOperation(grpc::ServerContext*, const v1::ResumeOperationRequest* request,
+                               v1::ResumeOperationResponse* response) override {
+    return Reply(fake_, fake_.resume, *request, response);
+  }
   grpc::Status WatchOperation(grpc::ServerContext* context, const v1::WatchOperationRequest*,
                               grpc::ServerWriter<v1::WatchOperationResponse>* writer) override {
     return Follow(fake_, fake_.watch_operation, context, writer);

@@ -48,6 +48,8 @@ class FakeCoordinator {
   Answer<v1::GetOperationRequest, v1::GetOperationResponse> get_operation;
   Answer<v1::ListOperationsRequest, v1::ListOperationsResponse> list_operations;
   Answer<v1::CancelOperationRequest, v1::CancelOperationResponse> cancel;
+  Answer<v1::PauseOperationRequest, v1::PauseOperationResponse> pause;
+  Answer<v1::ResumeOperationRequest, v1::ResumeOperationResponse> resume;
   Answer<v1::GetStatusRequest, v1::GetStatusResponse> get_status;
   Answer<v1::ListMigrationsRequest, v1::ListMigrationsResponse> list_migrations;
   Stream<v1::WatchOperationResponse> watch_operation;

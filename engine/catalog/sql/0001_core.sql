@@ -243,7 +243,7 @@ CREATE TABLE lockstep.operation (
   request_id text NOT NULL UNIQUE,
   request_digest bytea NOT NULL,
   kind text NOT NULL CHECK (kind IN ('upgrade')),
-  state text NOT NULL CHECK (state IN ('running', 'cancelling', 'succeeded', 'failed', 'cancelled')),
+  state text NOT NULL CHECK (state IN ('running', 'paused', 'cancelling', 'succeeded', 'failed', 'cancelled')),
   target integer NOT NULL,
   contracts boolean NOT NULL,
   start_version integer NOT NULL,
@@ -271,7 +271,7 @@ COMMENT ON COLUMN lockstep.operation.not_before IS 'When the next run may be gra
 COMMENT ON COLUMN lockstep.operation.error IS 'Why it failed, or what the last attempt met';
 COMMENT ON COLUMN lockstep.operation.created_at IS 'When it was asked for';
 COMMENT ON COLUMN lockstep.operation.ended_at IS 'When it ended';
-CREATE UNIQUE INDEX operation_active ON lockstep.operation ((true)) WHERE state IN ('running', 'cancelling');
+CREATE UNIQUE INDEX operation_active ON lockstep.operation ((true)) WHERE state IN ('running', 'paused', 'cancelling');
 CREATE INDEX operation_created ON lockstep.operation (created_at DESC);
 
 CREATE TABLE lockstep.attempt (

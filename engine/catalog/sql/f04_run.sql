@@ -12,7 +12,7 @@ CREATE OR REPLACE FUNCTION lockstep.grant_run(p_epoch bigint, p_holder uuid, p_s
 RETURNS TABLE (epoch bigint, lease_id uuid, expires_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
-DECLARE contracts bigint; plain bigint; concerned bigint; granted record;
+DECLARE contracts bigint; plain bigint; concerned bigint; granted record; op_state text;
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   LOCK TABLE lockstep.gate_lock IN EXCLUSIVE MODE;  -- Open admissions first, later ones wait.
@@ -41,7 +41,11 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS011', MESSAGE = 'the lease is held or has moved on';
   END IF;
-  UPDATE lockstep.operation o SET attempts = o.attempts + 1 WHERE o.operation_id = p_operation;
+  -- Serialises with a pause: whichever commits first is what the other one sees.
+  UPDATE lockstep.operation o SET attempts = o.attempts + 1 WHERE o.operation_id = p_operation RETURNING o.state INTO op_state;
+  IF op_state <> 'running' THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS011', MESSAGE = format('operation %s is %s', p_operation, op_state);
+  END IF;
   INSERT INTO lockstep.attempt (lease_epoch, operation, session, holder, first, last)
   VALUES (granted.epoch, p_operation, p_session, p_who, p_first, p_last);
   PERFORM lockstep.emit('run_granted', p_first, p_operation,

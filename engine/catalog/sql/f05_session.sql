@@ -90,6 +90,9 @@ BEGIN
     IF FOUND AND o.state = 'running' AND o.target >= n THEN
       RETURN QUERY SELECT 'WAIT', 'applying', format('needs %s, applied is %s, %s is running', n, c.applied, o.operation_id),
         ''::text, c.applied, n, c.head, c.revision;
+    ELSIF FOUND AND o.state = 'paused' AND o.target >= n THEN
+      RETURN QUERY SELECT 'WAIT', 'applying', format('needs %s, applied is %s, %s is paused', n, c.applied, o.operation_id),
+        format('lockstep operations resume %s', o.operation_id), c.applied, n, c.head, c.revision;
     ELSIF FOUND AND o.state = 'failed' THEN
       RETURN QUERY SELECT 'WAIT', 'failed', format('needs %s, applied is %s, %s failed: %s', n, c.applied, o.operation_id,
         coalesce(o.error ->> 'message', 'unknown')), 'lockstep status, then lockstep upgrade'::text, c.applied, n, c.head, c.revision;

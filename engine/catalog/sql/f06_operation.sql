@@ -17,7 +17,7 @@ BEGIN
     END IF;
     RETURN o.operation_id;
   END IF;
-  SELECT x.operation_id INTO o FROM lockstep.operation x WHERE x.state IN ('running', 'cancelling');
+  SELECT x.operation_id INTO o FROM lockstep.operation x WHERE x.state IN ('running', 'paused', 'cancelling');
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS013', MESSAGE = format('operation %s is running', o.operation_id), DETAIL = o.operation_id;
   END IF;
@@ -33,7 +33,7 @@ RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, 
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   UPDATE lockstep.operation o SET state = p_state, ended_at = clock_timestamp(), error = p_error
-   WHERE o.operation_id = p_operation AND o.state IN ('running', 'cancelling');
+   WHERE o.operation_id = p_operation AND o.state IN ('running', 'paused', 'cancelling');
   IF NOT FOUND THEN RETURN false; END IF;
   PERFORM lockstep.emit('operation_' || p_state, NULL, p_operation, p_error);
   RETURN true;
@@ -45,7 +45,7 @@ RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, 
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   UPDATE lockstep.operation o SET not_before = clock_timestamp() + p_delay, error = p_error
-   WHERE o.operation_id = p_operation AND o.state = 'running';
+   WHERE o.operation_id = p_operation AND o.state IN ('running', 'paused');
   RETURN FOUND;
 END $$;
 
@@ -54,9 +54,34 @@ CREATE OR REPLACE FUNCTION lockstep.operation_cancel(p_epoch bigint, p_holder uu
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
-  UPDATE lockstep.operation o SET state = 'cancelling' WHERE o.operation_id = p_operation AND o.state = 'running';
+  PERFORM 1 FROM lockstep.chain c FOR NO KEY UPDATE;  -- As a grant does: chain first, then operation.
+  UPDATE lockstep.operation o SET state = 'cancelling'
+   WHERE o.operation_id = p_operation AND o.state IN ('running', 'paused');
   IF FOUND THEN
     PERFORM lockstep.emit('operation_cancelling', NULL, p_operation, jsonb_build_object('by', p_actor, 'reason', p_reason));
+    RETURN true;
+  END IF;
+  PERFORM 1 FROM lockstep.operation o WHERE o.operation_id = p_operation;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS015', MESSAGE = format('there is no operation %s', p_operation);
+  END IF;
+  RETURN false;
+END $$;
+
+-- Pauses an operation, or lets it go on: from here on, respectively no longer, grant_run refuses it
+-- runs. Idempotent; changes nothing of one that has ended or is asked to stop. LS015 when there is no
+-- such operation.
+CREATE OR REPLACE FUNCTION lockstep.operation_pause(p_epoch bigint, p_holder uuid, p_operation text, p_paused boolean,
+  p_actor text, p_reason text)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  PERFORM 1 FROM lockstep.chain c FOR NO KEY UPDATE;  -- As a grant does: chain first, then operation.
+  UPDATE lockstep.operation o SET state = CASE WHEN p_paused THEN 'paused' ELSE 'running' END
+   WHERE o.operation_id = p_operation AND o.state = CASE WHEN p_paused THEN 'running' ELSE 'paused' END;
+  IF FOUND THEN
+    PERFORM lockstep.emit(CASE WHEN p_paused THEN 'operation_paused' ELSE 'operation_resumed' END, NULL, p_operation,
+      jsonb_build_object('by', p_actor, 'reason', p_reason));
     RETURN true;
   END IF;
   PERFORM 1 FROM lockstep.operation o WHERE o.operation_id = p_operation;
