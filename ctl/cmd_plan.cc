@@ -1,11 +1,16 @@
 #include "absl/strings/str_cat.h"
 #include "lockstep/v1/release.grpc.pb.h"
 
+#include "ctl/chain_compare.h"
 #include "ctl/commands.h"
 #include "ctl/errors.h"
+#include "ctl/listing.h"
+#include "ctl/local_chain.h"
 #include "ctl/output.h"
 #include "ctl/plan_view.h"
+#include "ctl/sanitize.h"
 #include "engine/base/status_macros.h"
+#include "engine/chain/directory.h"
 
 namespace lockstep::ctl {
 namespace {
@@ -23,6 +28,17 @@ void Print(Console& console, const v1::PlanUpgradeResponse& plan, bool sql) {
   for (const std::string& warning : PlanWarnings(plan)) console.Say(warning);
 }
 
+// A directory that lacks published versions is an old checkout, and what a person reads there is
+// not what runs. It is a note only: a plan is about the published chain.
+void SayUnknown(Context& context, const std::string& directory, int head) {
+  const auto local = chain::LoadChainSum(ChainSumPath(directory));
+  if (!local.ok() || local->head() >= head || !context.console.talks()) return;
+  const auto list = ListAllMigrations(context.client);
+  if (!list.ok()) return;
+  context.console.Say(
+      absl::StrCat("note: ", Sanitize(UnknownVersions(directory, local->head(), *list))));
+}
+
 }  // namespace
 
 absl::StatusOr<int> RunPlan(Context& context, const Arguments& arguments) {
@@ -35,6 +51,7 @@ absl::StatusOr<int> RunPlan(Context& context, const Arguments& arguments) {
     RETURN_IF_ERROR(PrintJson(context.console, plan));
   } else {
     Print(context.console, plan, arguments.Has("--sql"));
+    SayUnknown(context, MigrationsDirectory(arguments), plan.head());
   }
   const bool pending = !ToRun(plan).empty();
   return pending && arguments.Has("--detailed-exitcode") ? kExitChanges : kExitDone;

@@ -7,6 +7,8 @@
 #include "lockstep/v1/status.grpc.pb.h"
 
 #include "ctl/actor.h"
+#include "ctl/chain_compare.h"
+#include "ctl/check.h"
 #include "ctl/commands.h"
 #include "ctl/errors.h"
 #include "ctl/listing.h"
@@ -52,6 +54,14 @@ absl::StatusOr<v1::PublishChainResponse> Send(Context& context,
   return all;
 }
 
+// Versions that are published and perhaps applied, and that this directory knows nothing of.
+absl::Status SayUnknown(Context& context, const std::string& directory, chain::Version head) {
+  if (!context.console.talks()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const v1::ListMigrationsResponse list, ListAllMigrations(context.client));
+  context.console.Say(absl::StrCat("note: ", Sanitize(UnknownVersions(directory, head, list))));
+  return absl::OkStatus();
+}
+
 std::string Describe(const v1::PublishChainResponse& response, chain::Version local_head,
                      bool dry_run) {
   std::vector<std::string> parts;
@@ -77,12 +87,14 @@ std::string Describe(const v1::PublishChainResponse& response, chain::Version lo
 }  // namespace
 
 absl::StatusOr<int> RunPublish(Context& context, const Arguments& arguments) {
-  ASSIGN_OR_RETURN(const chain::Chain local, LoadCheckedChain(MigrationsDirectory(arguments)));
+  const std::string directory = MigrationsDirectory(arguments);
+  ASSIGN_OR_RETURN(const chain::Chain local, LoadCheckedChain(directory));
   ASSIGN_OR_RETURN(
       const v1::GetStatusResponse status,
       context.client.Call(&v1::StatusService::Stub::GetStatus, v1::GetStatusRequest()));
   const v1::ChainStatus& published = status.status().chain();
   ASSIGN_OR_RETURN(const chain::Version first, FindFirst(context.client, local.sum(), published));
+  SayNotices(context.console, local);
   const bool dry_run = arguments.Has("--dry-run");
   ASSIGN_OR_RETURN(v1::PublishChainResponse response,
                    Send(context, MakeRequests(local, first, Actor()), dry_run));
@@ -95,6 +107,7 @@ absl::StatusOr<int> RunPublish(Context& context, const Arguments& arguments) {
   } else {
     context.console.Data(absl::StrCat(Describe(response, local.head(), dry_run), "\n"));
   }
+  if (response.head() > local.head()) RETURN_IF_ERROR(SayUnknown(context, directory, local.head()));
   return kExitDone;
 }
 

@@ -1,9 +1,11 @@
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
+#include "ctl/check.h"
 #include "ctl/commands.h"
 #include "ctl/errors.h"
 #include "ctl/local_chain.h"
@@ -22,6 +24,7 @@ struct SumResult {
   chain::ChainSum sum;
   bool stale = false;
   std::vector<std::string> changes;
+  chain::Chain chain;
 };
 
 std::string SizeOf(const chain::ChainSum& sum) {
@@ -33,7 +36,7 @@ std::string SizeOf(const chain::ChainSum& sum) {
 }
 
 absl::StatusOr<SumResult> Compare(const std::string& directory) {
-  ASSIGN_OR_RETURN(const chain::Chain local, LoadLocalChain(directory));
+  ASSIGN_OR_RETURN(chain::Chain local, LoadLocalChain(directory));
   SumResult result{.path = ChainSumPath(directory), .sum = local.sum()};
   const absl::StatusOr<chain::ChainSum> stored = chain::LoadChainSum(result.path);
   if (stored.ok()) {
@@ -49,6 +52,7 @@ absl::StatusOr<SumResult> Compare(const std::string& directory) {
   } else {
     return stored.status();
   }
+  result.chain = std::move(local);
   return result;
 }
 
@@ -87,6 +91,7 @@ absl::StatusOr<int> RunSum(Context& context, const Arguments& arguments) {
     absl::StrAppend(&text, path, " is stale: run `lockstep sum` and commit it\n");
   }
   context.console.Data(text);
+  SayNotices(context.console, result.chain);
   return code;
 }
 

@@ -42,9 +42,17 @@ constexpr Flag kNewFlags[] = {
 constexpr Flag kSumFlags[] = {
     kMigrations,
     {"--check", ValueKind::kNone, "", "Change nothing; exit 3 when chain.sum is missing or stale"}};
+constexpr Flag kCheckFlags[] = {
+    kMigrations,
+    {"--services", ValueKind::kText, "DIR",
+     "Where NAME/lockstep.yaml are (default: services beside the migrations)"},
+    {"--remote", ValueKind::kNone, "",
+     "Also compare with the published chain; exit 8 if they part"}};
 constexpr Flag kPublishFlags[] = {
     kMigrations, {"--dry-run", ValueKind::kNone, "", "Let the coordinator check, publish nothing"}};
 constexpr Flag kPlanFlags[] = {
+    {"--migrations", ValueKind::kText, "DIR",
+     "Say which published versions it does not have (default ./migrations)"},
     kTo,
     kContracts,
     {"--sql", ValueKind::kNone, "", "Print the SQL instead of the table"},
@@ -65,6 +73,7 @@ constexpr const char* kNewExamples[] = {
     "lockstep new add user settings",
     "lockstep new --backfill 'fill settings v1' --table users --key id"};
 constexpr const char* kSumExamples[] = {"lockstep sum", "lockstep sum --check"};
+constexpr const char* kCheckExamples[] = {"lockstep check", "lockstep check --remote -o json"};
 constexpr const char* kPublishExamples[] = {
     "lockstep publish", "lockstep publish --migrations db/migrations --dry-run"};
 constexpr const char* kPlanExamples[] = {"lockstep plan", "lockstep plan --to 16 --sql",
@@ -126,6 +135,13 @@ constexpr Command kCommands[] = {
      .flags = kSumFlags,
      .examples = kSumExamples,
      .run = RunSum},
+    {.name = "check",
+     .summary = "Check migrations, chain.sum and service files",
+     .text = "Reads every migration, backfill and service file and compares chain.sum with them.\n"
+             "Findings are listed, and the exit code is 3. Needs a coordinator only with --remote.",
+     .flags = kCheckFlags,
+     .examples = kCheckExamples,
+     .run = RunCheck},
     {.name = "publish",
      .summary = "Append new migrations to the published chain",
      .text =

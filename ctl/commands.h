@@ -12,6 +12,7 @@ namespace lockstep::ctl {
 absl::StatusOr<int> RunInit(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunNew(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunSum(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunCheck(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunPublish(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunPlan(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunUpgrade(Context& context, const Arguments& arguments);

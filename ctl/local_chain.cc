@@ -28,16 +28,18 @@ absl::StatusOr<chain::Chain> LoadLocalChain(const std::string& directory) {
   return base::MakeError(local.status().code(), local.status().message(), std::move(info));
 }
 
+absl::Status CheckLocalSum(const std::string& directory, const chain::Chain& local) {
+  const absl::Status checked = chain::CheckChainSum(directory, local);
+  if (!absl::IsNotFound(checked)) return checked;
+  const std::string path = ChainSumPath(directory);
+  return base::MakeError(absl::StatusCode::kFailedPrecondition, "CHAIN_SUM_STALE",
+                         absl::StrCat("there is no ", path), {{"file", path}},
+                         "run `lockstep sum` and commit chain.sum together with the migrations");
+}
+
 absl::StatusOr<chain::Chain> LoadCheckedChain(const std::string& directory) {
   ASSIGN_OR_RETURN(chain::Chain local, LoadLocalChain(directory));
-  const absl::Status checked = chain::CheckChainSum(directory, local);
-  if (absl::IsNotFound(checked)) {
-    const std::string path = ChainSumPath(directory);
-    return base::MakeError(absl::StatusCode::kFailedPrecondition, "CHAIN_SUM_STALE",
-                           absl::StrCat("there is no ", path), {{"file", path}},
-                           "run `lockstep sum` and commit chain.sum together with the migrations");
-  }
-  RETURN_IF_ERROR(checked);
+  RETURN_IF_ERROR(CheckLocalSum(directory, local));
   return local;
 }
 

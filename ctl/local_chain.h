@@ -22,8 +22,12 @@ std::string ChainSumPath(const std::string& directory);
 // chain::LoadDirectory, with a hint when there is no such directory.
 absl::StatusOr<chain::Chain> LoadLocalChain(const std::string& directory);
 
+// FAILED_PRECONDITION (CHAIN_SUM_STALE) when chain.sum is missing or does not match `local`;
+// INVALID_ARGUMENT (BAD_CHAIN_SUM) when it is damaged.
+absl::Status CheckLocalSum(const std::string& directory, const chain::Chain& local);
+
 // Loads the directory and compares it with its chain.sum. Fails as LoadLocalChain does, and
-// with FAILED_PRECONDITION (CHAIN_SUM_STALE) when chain.sum is missing or does not match.
+// as CheckLocalSum.
 absl::StatusOr<chain::Chain> LoadCheckedChain(const std::string& directory);
 
 }  // namespace lockstep::ctl

@@ -9,7 +9,7 @@
 #include "engine/base/error_info.h"
 #include "engine/base/ids.h"
 #include "engine/base/status_macros.h"
-#include "engine/sql/split.h"
+#include "engine/sql/preamble.h"
 #include "proto/convert/time.h"
 
 namespace lockstep::coordinator {
@@ -156,7 +156,7 @@ v1::ChainStatus ChainOf(const ClusterState& state) {
 }
 
 void AddStatements(const std::string& sql, v1::PlannedMigration& proto) {
-  for (const sql::Statement& statement : sql::SplitStatements(sql).statements) {
+  for (const sql::Statement& statement : sql::SplitMigration(sql).statements) {
     const absl::string_view text = sql::TextOf(sql, statement);
     const sql::StatementClass kind = sql::ClassifyStatement(text);
     v1::PlannedStatement* const planned = proto.add_statements();

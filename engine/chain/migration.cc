@@ -78,7 +78,9 @@ absl::StatusOr<Migration> ReadMigration(absl::string_view file, absl::string_vie
   migration.sql = source.text;
   const std::vector<DirectiveLine> lines = FindDirectives(source.text, sql::Tokenize(source.text));
   ASSIGN_OR_RETURN(migration.directives, ParseDirectives(source, lines, migration.version));
-  migration.statements = sql::SplitStatements(source.text).statements;
+  sql::MigrationSplit split = sql::SplitMigration(source.text);
+  migration.statements = std::move(split.statements);
+  migration.left_out = std::move(split.left_out);
   std::vector<absl::string_view> texts;
   for (const sql::Statement& statement : migration.statements) {
     texts.push_back(sql::TextOf(source.text, statement));

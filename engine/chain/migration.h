@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 
 #include "engine/sql/classify.h"
+#include "engine/sql/preamble.h"
 #include "engine/sql/split.h"
 
 namespace lockstep::chain {
@@ -49,6 +50,7 @@ struct Migration {
   std::string digest;  // 32 raw bytes; see DigestOf.
   Directives directives;
   std::vector<sql::Statement> statements;
+  std::vector<sql::LeftOut> left_out;        // pg_dump's words to psql, which are not run.
   std::vector<sql::StatementClass> classes;  // One for each statement.
   sql::Phase phase = sql::Phase::kNeutral;   // Derived, then strengthened by the directive.
   // False by the directive `transaction none`, and when a statement must not run in a transaction.

@@ -327,10 +327,17 @@ StatementClass ClassifyNode(const Json& node, const NewTables& new_tables) {
   return result;
 }
 
+// True for a SET that leaves the meaning of names alone; those are what pg_dump writes.
+bool KeepsNames(const Json& node) {
+  constexpr std::array<absl::string_view, 3> kKeepers = {
+      "check_function_bodies", "default_tablespace", "default_table_access_method"};
+  return Has(kKeepers, Text(Inside(node, "VariableSetStmt"), "name"));
+}
+
 // Adds the table that the statement creates; forgets all when a name may now mean another table.
 void Track(const Json& node, const StatementClass& result, NewTables* new_tables) {
   const bool may_change_names = result.phase == Phase::kContract || node.contains("SelectStmt") ||
-                                node.contains("VariableSetStmt") ||
+                                (node.contains("VariableSetStmt") && !KeepsNames(node)) ||
                                 node.contains("CreateSchemaStmt");
   if (may_change_names) new_tables->clear();
   if (node.contains("CreateStmt")) {

@@ -56,6 +56,31 @@ TEST(BadInput, APublishedFileThatIsEditedAfterwardsIsRefusedAndNothingRuns) {
   EXPECT_EQ(cluster.db().Scalar("SELECT head FROM lockstep.chain"), "1");
 }
 
+TEST(BadInput, ABaselineFromPgDumpRunsWithoutWhatItSaysToPsql) {
+  Cluster cluster;
+  TestDatabase old;
+  old.RunScript(
+      "CREATE TABLE users (id serial PRIMARY KEY, name text);"
+      "CREATE FUNCTION user_count() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM "
+      "public.users'");
+  const CommandResult dump =
+      RunCommand({.argv = {old.server().bindir() + "/pg_dump", "--schema-only", "--no-owner", "-d",
+                           old.conninfo()}});
+  ASSERT_EQ(dump.exit->code, 0) << dump.err;
+  ASSERT_THAT(dump.out, HasSubstr("set_config('search_path', '', false)"));
+  cluster.WriteMigration("001_baseline.sql", dump.out);
+  cluster.StartCoordinator();
+  // Should it count as a contract, it concerns nobody who is adapted to it.
+  auto agent = cluster.StartAgent({.yaml = "adapted_to: 1\n", .migrate = true});
+  const CommandResult publish = cluster.Ctl({"publish"});
+  ASSERT_EQ(publish.exit->code, 0) << publish.err;
+  EXPECT_THAT(publish.err, HasSubstr("001_baseline.sql: line"));
+  const CommandResult upgrade = cluster.Ctl({"upgrade", "--yes", "--contracts"});
+  EXPECT_EQ(upgrade.exit->code, 0) << upgrade.err;
+  EXPECT_EQ(cluster.db().Scalar("SELECT applied FROM lockstep.chain"), "1") << upgrade.out;
+  EXPECT_EQ(cluster.db().Scalar("SELECT user_count()"), "0");
+}
+
 TEST(BadInput, ChainsThatPartAreToldApartWithExitCode8) {
   Cluster cluster;
   cluster.WriteMigration("001_good.sql", kGood);

@@ -1,0 +1,158 @@
+#include "ctl/check.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "ctl/errors.h"
+#include "ctl/local_chain.h"
+#include "ctl/sanitize.h"
+#include "engine/base/error_info.h"
+#include "engine/base/file.h"
+#include "engine/base/status_macros.h"
+#include "engine/chain/directory.h"
+#include "engine/chain/service_file.h"
+#include "engine/sql/preamble.h"
+
+namespace lockstep::ctl {
+namespace {
+
+constexpr char kServiceFile[] = "lockstep.yaml";
+
+// Whether it is about what a file says, and not about a file that cannot be read.
+bool IsFinding(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ||
+         absl::IsResourceExhausted(status);
+}
+
+// The names in a directory, in order.
+absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator it(directory, error);
+  for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    names.push_back(it->path().filename().string());
+  }
+  if (error) {
+    return base::MakeError(absl::StatusCode::kNotFound, kReasonFile,
+                           absl::StrCat("cannot list ", directory, ": ", error.message()),
+                           {{"path", directory}});
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Loading stops at the first error; who checks wants to know of every file.
+void AddFindingsOfFiles(const std::string& directory, std::vector<absl::Status>* findings) {
+  const auto names = NamesIn(directory);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    if (!absl::EndsWith(name, ".sql") || !chain::ParseFileName(name).has_value()) continue;
+    const std::string path = (std::filesystem::path(directory) / name).string();
+    const auto bytes = base::ReadFile(path, chain::kMaxMigrationBytes);
+    if (!bytes.ok()) continue;
+    const absl::Status status = chain::ReadMigration(path, *bytes).status();
+    const bool known = std::find(findings->begin(), findings->end(), status) != findings->end();
+    if (!status.ok() && !known) findings->push_back(status);
+  }
+}
+
+absl::Status ServiceFinding(const std::string& path, absl::string_view what,
+                            absl::string_view hint) {
+  return base::MakeError(absl::StatusCode::kInvalidArgument, "BAD_SERVICE_FILE",
+                         absl::StrCat(path, ": ", what), {{"file", path}}, hint);
+}
+
+// Against the chain: a version that does not exist was mistyped, or its migration is missing.
+void CheckVersions(const std::string& path, const chain::ServiceFile& service, chain::Version head,
+                   std::vector<absl::Status>* findings) {
+  const auto check = [&](absl::string_view key, chain::Version version) {
+    if (version <= head) return;
+    findings->push_back(
+        ServiceFinding(path, absl::StrCat(key, " ", version, ", but the chain ends at ", head),
+                       "correct the number, or add the migration"));
+  };
+  if (service.needs.has_value()) check("needs", *service.needs);
+  check("adapted_to", service.adapted_to);
+}
+
+absl::Status CheckServices(const std::string& directory, ProjectReport* report) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(directory));
+  std::map<std::string, std::string> paths;  // By service.
+  for (const std::string& name : names) {
+    const std::string path = (std::filesystem::path(directory) / name / kServiceFile).string();
+    const auto service = chain::LoadServiceFile(path);
+    if (absl::IsNotFound(service.status()) || name[0] == '.') continue;
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(std::filesystem::path(directory) / name, ignored)) continue;
+    report->services.push_back(path);
+    if (!service.ok()) {
+      if (!IsFinding(service.status())) return service.status();
+      report->findings.push_back(service.status());
+      continue;
+    }
+    const auto [it, inserted] = paths.emplace(service->service, path);
+    if (!inserted) {
+      report->findings.push_back(
+          ServiceFinding(path, absl::StrCat("service ", service->service, " is also ", it->second),
+                         "each service has a name of its own"));
+    }
+    if (report->chain.has_value()) {
+      CheckVersions(path, *service, report->chain->head(), &report->findings);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// "services" beside the migrations directory; "" when there is none.
+std::string DefaultServices(const std::string& migrations) {
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::weakly_canonical(migrations, error);
+  if (error) return "";
+  const std::filesystem::path services = std::filesystem::path(migrations) / ".." / "services";
+  const std::filesystem::path beside = real.parent_path() / "services";
+  if (!std::filesystem::is_directory(beside, error)) return "";
+  return services.lexically_normal().string();
+}
+
+}  // namespace
+
+absl::StatusOr<ProjectReport> CheckProject(const std::string& migrations,
+                                           const std::string& services) {
+  ProjectReport report;
+  absl::StatusOr<chain::Chain> chain = LoadLocalChain(migrations);
+  if (chain.ok()) {
+    const absl::Status sum = CheckLocalSum(migrations, *chain);
+    if (!sum.ok() && !IsFinding(sum)) return sum;
+    if (!sum.ok()) report.findings.push_back(sum);
+    report.chain = *std::move(chain);
+  } else {
+    if (!IsFinding(chain.status())) return chain.status();
+    report.findings.push_back(chain.status());
+    AddFindingsOfFiles(migrations, &report.findings);
+  }
+  const std::string directory = services.empty() ? DefaultServices(migrations) : services;
+  if (!directory.empty()) RETURN_IF_ERROR(CheckServices(directory, &report));
+  return report;
+}
+
+std::vector<std::string> NoticesOf(const chain::Chain& chain) {
+  std::vector<std::string> notices;
+  for (const chain::Migration& migration : chain.migrations) {
+    if (migration.left_out.empty()) continue;
+    notices.push_back(absl::StrCat("note: ", migration.file, ": ", sql::LinesOf(migration.left_out),
+                                   " of pg_dump's preamble are for psql and are not run"));
+  }
+  return notices;
+}
+
+void SayNotices(Console& console, const chain::Chain& chain) {
+  for (const std::string& notice : NoticesOf(chain)) console.Say(Sanitize(notice));
+}
+
+}  // namespace lockstep::ctl
