@@ -87,9 +87,11 @@ absl::StatusOr<int> RunContract(Context& context, const Arguments& arguments) {
   v1::PlanUpgradeRequest request;
   request.set_target(version);
   request.set_contracts(true);
-  return RunUpgradeFlow(context, arguments, request, [&](const v1::PlanUpgradeResponse& plan) {
-    return CheckOnly(context, plan, version);
-  });
+  RemoteUpgrade target(context);
+  return RunUpgradeFlow(context, arguments, target, request,
+                        [&](const v1::PlanUpgradeResponse& plan) {
+                          return CheckOnly(context, plan, version);
+                        });
 }
 
 }  // namespace lockstep::ctl

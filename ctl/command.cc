@@ -57,7 +57,27 @@ constexpr Flag kPlanFlags[] = {
     kContracts,
     {"--sql", ValueKind::kNone, "", "Print the SQL instead of the table"},
     {"--detailed-exitcode", ValueKind::kNone, "", "Exit 3 when an upgrade would change something"}};
-constexpr Flag kUpgradeFlags[] = {kTo, kContracts, kYes, kWait, kNoWait, kReason, kRequestId};
+constexpr Flag kUpgradeFlags[] = {
+    kTo,
+    kContracts,
+    kYes,
+    kWait,
+    kNoWait,
+    kReason,
+    kRequestId,
+    {"--sql", ValueKind::kNone, "", "Print the SQL it would run, change nothing"},
+    {"--lint", ValueKind::kText, "LEVEL", "Findings: error (default), warn or off"},
+    {"--direct", ValueKind::kNone, "", "Without a coordinator: this process does it all"},
+    {"--database", ValueKind::kText, "URL", "With --direct: the database"},
+    {"--database-file", ValueKind::kText, "FILE", "With --direct: file that holds --database"},
+    {"--migrate-database", ValueKind::kText, "URL",
+     "With --direct: another role for the migrations (default: --database)"},
+    {"--migrations", ValueKind::kText, "DIR",
+     "With --direct: the migrations directory (default: ./migrations)"},
+    {"--owner-role", ValueKind::kText, "ROLE",
+     "With --direct: role that migrations run as (default: the owner of the database)"},
+    {"--search-path", ValueKind::kText, "PATH",
+     "With --direct: search_path of migrations (default: public)"}};
 constexpr Flag kContractFlags[] = {kYes, kWait, kNoWait, kReason, kRequestId};
 constexpr Flag kWaitFlags[] = {
     {"--for", ValueKind::kText, "WHAT", "version=N, gate=SERVICE or operation=ID", true}};
@@ -80,7 +100,9 @@ constexpr const char* kPlanExamples[] = {"lockstep plan", "lockstep plan --to 16
                                          "lockstep plan --detailed-exitcode"};
 constexpr const char* kUpgradeExamples[] = {"lockstep upgrade",
                                             "lockstep upgrade --to 14 --yes --timeout 10m",
-                                            "lockstep upgrade --contracts --reason 'release 42'"};
+                                            "lockstep upgrade --contracts --reason 'release 42'",
+                                            "lockstep upgrade --direct --database postgresql://ci@localhost/app",
+                                            "lockstep upgrade --direct --sql"};
 constexpr const char* kContractExamples[] = {"lockstep contract 13"};
 constexpr const char* kWaitExamples[] = {"lockstep wait --for version=16 --timeout 10m",
                                          "lockstep wait --for gate=platform-core",
@@ -164,7 +186,10 @@ constexpr Command kCommands[] = {
      .text =
          "Plans, asks when a person is at the terminal, starts exactly that plan and follows it.\n"
          "Ctrl-C only detaches: the upgrade goes on, and the command that re-attaches is printed.\n"
-         "Contracts are left waiting on a database that serves a fleet; --contracts runs them.",
+         "Contracts are left waiting on a database that serves a fleet; --contracts runs them.\n"
+         "--direct needs no coordinator and no agent: it publishes the migrations directory and\n"
+         "applies it, with the same leases and history. It waits for another direct upgrade, and\n"
+         "refuses (8) while a coordinator leads. Ctrl-C then rolls the running migration back.",
      .flags = kUpgradeFlags,
      .examples = kUpgradeExamples,
      .run = RunUpgrade},

@@ -41,6 +41,8 @@ constexpr ReasonRow kReasons[] = {
     {"NOT_LEADER", kExitUnreachable, "`lockstep status` shows who leads; try again"},
     {"DATABASE_UNAVAILABLE", kExitUnreachable,
      "the coordinator runs, its database does not answer; try again when it does"},
+    // Also for commands that speak to PostgreSQL themselves.
+    {"DATABASE_NOT_FOUND", kExitUnreachable, ""},
     {"CHAIN_DIVERGED", kExitConflict,
      "`lockstep history` shows what is published; renumber your own migrations after it"},
     {"DIGEST_MISMATCH", kExitBlocked,

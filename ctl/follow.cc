@@ -8,7 +8,6 @@
 
 #include "ctl/errors.h"
 #include "ctl/output.h"
-#include "ctl/progress.h"
 #include "ctl/watch.h"
 #include "engine/base/error_info.h"
 #include "engine/base/status_macros.h"
@@ -108,6 +107,10 @@ std::string ProgressLine(const v1::Operation& operation, absl::Duration since) {
     return absl::StrCat("applied ", operation.applied(), " of ", operation.target());
   }
   return StateWord(operation.state());
+}
+
+void ShowProgress(Progress& progress, const v1::Operation& operation) {
+  progress.Show(StepOf(operation), ProgressLine(operation, absl::ZeroDuration()));
 }
 
 absl::Status WithReattach(const absl::Status& status, absl::string_view operation_id) {

@@ -13,6 +13,7 @@
 #include "lockstep/v1/operation.pb.h"
 
 #include "ctl/context.h"
+#include "ctl/progress.h"
 
 namespace lockstep::ctl {
 
@@ -26,6 +27,9 @@ absl::StatusOr<v1::Operation> Follow(
 
 // Where an operation is, in one line; `since` is how long ago it said so.
 std::string ProgressLine(const v1::Operation& operation, absl::Duration since);
+
+// Shows where the operation is, as Follow does.
+void ShowProgress(Progress& progress, const v1::Operation& operation);
 
 // OK for SUCCEEDED (and what has not ended); FAILED_PRECONDITION (BLOCKED, NO_FIT_AGENT) when a
 // migration could not even be tried, by the error's own reason; MIGRATION_FAILED with its facts for

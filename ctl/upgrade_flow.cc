@@ -4,7 +4,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "lockstep/v1/release.grpc.pb.h"
 
 #include "ctl/actor.h"
 #include "ctl/confirm.h"
@@ -32,19 +31,8 @@ void ShowPlan(Console& console, const v1::PlanUpgradeResponse& plan) {
   for (const std::string& warning : PlanWarnings(plan)) console.Say(warning);
 }
 
-// A call that was cut off may have reached the coordinator.
-absl::Status PerhapsStarted(const absl::Status& status) {
-  const std::string reason = base::ReasonOf(status);
-  if (reason != kReasonInterrupted && reason != kReasonTerminated && reason != kReasonTimeout) {
-    return status;
-  }
-  return base::MakeError(status.code(), reason,
-                         absl::StrCat(status.message(), " while the upgrade was started"), {},
-                         "`lockstep operations list --active` shows whether it was");
-}
-
 absl::StatusOr<v1::Operation> Start(Context& context, const Arguments& arguments,
-                                    const v1::PlanUpgradeRequest& planned,
+                                    UpgradeTarget& target, const v1::PlanUpgradeRequest& planned,
                                     const v1::PlanUpgradeResponse& plan) {
   v1::StartUpgradeRequest request;
   const std::string given = arguments.Text("--request-id");
@@ -55,11 +43,9 @@ absl::StatusOr<v1::Operation> Start(Context& context, const Arguments& arguments
   request.set_actor(Actor());
   request.set_reason(arguments.Text("--reason"));
   context.console.Detail(absl::StrCat("request id ", Sanitize(request.request_id())));
-  const absl::StatusOr<v1::StartUpgradeResponse> response =
-      context.client.Call(&v1::ReleaseService::Stub::StartUpgrade, request);
-  if (!response.ok()) return PerhapsStarted(response.status());
-  context.console.Detail(absl::StrCat("started ", Sanitize(response->operation().operation_id())));
-  return response->operation();
+  ASSIGN_OR_RETURN(v1::Operation operation, target.Start(request));
+  context.console.Detail(absl::StrCat("started ", Sanitize(operation.operation_id())));
+  return operation;
 }
 
 // Whether the version that failed ran inside a transaction, as far as the plan knows it.
@@ -99,13 +85,16 @@ absl::Status Finish(Context& context, const v1::Operation& operation,
 }  // namespace
 
 absl::StatusOr<int> RunUpgradeFlow(
-    Context& context, const Arguments& arguments, const v1::PlanUpgradeRequest& request,
+    Context& context, const Arguments& arguments, UpgradeTarget& target,
+    const v1::PlanUpgradeRequest& request,
     absl::FunctionRef<absl::Status(const v1::PlanUpgradeResponse&)> check) {
   if (arguments.Has("--wait") && arguments.Has("--no-wait")) {
     return UsageError("--wait and --no-wait exclude each other");
   }
-  ASSIGN_OR_RETURN(const v1::PlanUpgradeResponse plan,
-                   context.client.Call(&v1::ReleaseService::Stub::PlanUpgrade, request));
+  if (arguments.Has("--no-wait") && !target.detachable()) {
+    return UsageError("--direct works in this process, so --no-wait cannot be");
+  }
+  ASSIGN_OR_RETURN(const v1::PlanUpgradeResponse plan, target.Plan(request));
   RETURN_IF_ERROR(CheckBlocked(plan));
   RETURN_IF_ERROR(check(plan));
   ShowPlan(context.console, plan);
@@ -114,7 +103,7 @@ absl::StatusOr<int> RunUpgradeFlow(
   }
   // Started also when there is nothing to do: the coordinator is the judge, and a repeated request
   // id finds its operation.
-  ASSIGN_OR_RETURN(v1::Operation operation, Start(context, arguments, request, plan));
+  ASSIGN_OR_RETURN(v1::Operation operation, Start(context, arguments, target, request, plan));
   if (arguments.Has("--no-wait")) {
     if (context.flags.json) {
       RETURN_IF_ERROR(PrintJson(context.console, operation));
@@ -124,7 +113,7 @@ absl::StatusOr<int> RunUpgradeFlow(
     return kExitDone;
   }
   if (!HasEnded(operation)) {
-    ASSIGN_OR_RETURN(operation, Follow(context, operation.operation_id()));
+    ASSIGN_OR_RETURN(operation, target.Follow(operation.operation_id()));
   }
   RETURN_IF_ERROR(Finish(context, operation, plan));
   return kExitDone;

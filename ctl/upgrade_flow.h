@@ -9,14 +9,16 @@
 
 #include "ctl/arguments.h"
 #include "ctl/context.h"
+#include "ctl/upgrade_target.h"
 
 namespace lockstep::ctl {
 
-// Runs the upgrade that `request` asks for, with the flags of `arguments` (--yes, --no-wait,
+// Runs the upgrade that `request` asks `target` for, with the flags of `arguments` (--yes, --no-wait,
 // --reason, --request-id). `check` sees the plan before anybody is asked or anything is started;
 // its error ends the command. Returns the exit code, or the error to print.
 absl::StatusOr<int> RunUpgradeFlow(
-    Context& context, const Arguments& arguments, const v1::PlanUpgradeRequest& request,
+    Context& context, const Arguments& arguments, UpgradeTarget& target,
+    const v1::PlanUpgradeRequest& request,
     absl::FunctionRef<absl::Status(const v1::PlanUpgradeResponse&)> check);
 
 }  // namespace lockstep::ctl

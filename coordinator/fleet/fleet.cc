@@ -52,6 +52,18 @@ absl::Status Fleet::Register(std::shared_ptr<AgentLink> link, const Declaration&
   return absl::OkStatus();
 }
 
+void Fleet::AddLocal(std::shared_ptr<AgentLink> link, const Declaration& declaration) {
+  base::MutexLock lock(mu_);
+  Entry& entry = entries_[declaration.session_id];
+  entry.member.declaration = declaration;
+  entry.member.connected = true;
+  entry.member.last_seen = options_.clock->SinceBoot();
+  // Refresh asks the database, and so registers, only for those that are not admitted.
+  entry.member.known = true;
+  entry.member.admitted = true;
+  entry.link = std::move(link);
+}
+
 void Fleet::AskSoon(Entry& entry) {
   if (entry.asking) {
     entry.ask_again = true;

@@ -75,6 +75,10 @@ class Fleet {
   absl::Status Register(std::shared_ptr<AgentLink> link, const Declaration& declaration,
                         bool serving);
 
+  // Adds an instance that applies runs in this process and serves nobody: it has no gate and no row
+  // in the database, so it never counts as a live instance.
+  void AddLocal(std::shared_ptr<AgentLink> link, const Declaration& declaration);
+
   void Heartbeat(const std::string& session_id, bool serving);
   // The stream of `link` ended; `goodbye` when the agent said so. Ignored when the session has a
   // newer link already.

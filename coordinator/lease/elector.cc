@@ -4,6 +4,7 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 #include "engine/base/ids.h"
 #include "engine/base/log.h"
@@ -13,13 +14,40 @@ namespace {
 // A row unchanged for this many TTLs by our own clock may be taken even if the database's clock
 // stands still.
 constexpr double kStaleTtls = 1.5;
+
+constexpr char kDirectPrefix[] = "direct:";
 }  // namespace
+
+std::string DirectAddress(absl::string_view identity) {
+  return absl::StrCat(kDirectPrefix, identity);
+}
+
+std::optional<std::string> DirectIdentity(absl::string_view address) {
+  if (!absl::ConsumePrefix(&address, kDirectPrefix)) return std::nullopt;
+  return std::string(address);
+}
 
 Elector::Elector(ElectorOptions options) : options_(std::move(options)) {}
 Elector::~Elector() { Stop(); }
 
 void Elector::Start() {
   thread_ = std::thread([this] { Run(); });
+}
+
+void Elector::StartLeading(std::unique_ptr<postgres::Connection> connection, const LeaderRow& won,
+                           absl::Duration sent) {
+  connection_ = std::move(connection);
+  seen_ = won;
+  seen_since_ = sent;
+  {
+    base::MutexLock lock(mu_);
+    token_ = won.token;
+    acknowledged_ = sent;
+    leader_address_ = won.address;
+  }
+  base::LogInfo("leadership won", {{"epoch", absl::StrCat(won.token.epoch)}});
+  options_.on_elected(won.token);
+  Start();
 }
 
 void Elector::Stop() {

@@ -11,7 +11,7 @@
 //   if (auto token = elector.leadership()) ...
 //   elector.Stop();        // resigns, so that another takes over at once
 //
-// Thread-safe.
+// Thread-safe, but for Start and StartLeading, one of which is called once.
 #ifndef LOCKSTEP_COORDINATOR_LEASE_ELECTOR_H_
 #define LOCKSTEP_COORDINATOR_LEASE_ELECTOR_H_
 
@@ -32,6 +32,12 @@
 
 namespace lockstep::coordinator {
 
+// The address of a process that leads for one upgrade only and serves nobody: "direct:HOST/PID".
+// Written to the leader row; do not change.
+std::string DirectAddress(absl::string_view identity);
+// "HOST/PID" of such an address; empty for a coordinator's.
+std::optional<std::string> DirectIdentity(absl::string_view address);
+
 struct ElectorOptions {
   postgres::ConnectionOptions connection;
   // What followers send clients to; asked for at each election, when the port is known.
@@ -49,6 +55,10 @@ class Elector {
   ~Elector();
 
   void Start();
+  // The same for who has won already: with `won` of an AcquireLeadership that was sent at `sent`
+  // (SinceBoot scale) over `connection`, which is used for renewals from here on.
+  void StartLeading(std::unique_ptr<postgres::Connection> connection, const LeaderRow& won,
+                    absl::Duration sent);
   // Resigns when leading, and joins. Idempotent.
   void Stop();
 

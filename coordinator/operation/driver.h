@@ -41,6 +41,10 @@ class Driver {
   void Stop();  // Joins; idempotent.
   void Wake();
 
+  // One round, for a process that has no thread for it: Start must not be called then. Returns how
+  // long the state needs no other look, zero when it moved.
+  absl::Duration Step() { return Tick(); }
+
   // Why the running operation makes no progress; "" when it does or none runs.
   std::string waiting_for() const;
 

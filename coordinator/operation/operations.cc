@@ -71,6 +71,13 @@ absl::StatusOr<LeaderToken> Operations::Leadership() const {
   const auto token = options_.elector->leadership();
   if (token.has_value()) return *token;
   const std::string address = options_.elector->leader_address();
+  if (const auto direct = DirectIdentity(address); direct.has_value()) {
+    // It serves nobody, so there is no address to go to.
+    return MakeError(absl::StatusCode::kUnavailable, "NOT_LEADER",
+                     absl::StrCat("an upgrade without a coordinator is under way: ", *direct),
+                     {{"leader_address", ""}, {"direct", *direct}},
+                     "retry: this coordinator leads when that upgrade has ended");
+  }
   return MakeError(absl::StatusCode::kUnavailable, "NOT_LEADER",
                    address.empty() ? "no coordinator leads right now"
                                    : absl::StrCat("another coordinator leads: ", address),

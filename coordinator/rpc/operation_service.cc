@@ -16,8 +16,6 @@ namespace {
 
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 500;
-constexpr size_t kMaxActor = 128;
-constexpr size_t kMaxReason = 1024;
 
 }  // namespace
 

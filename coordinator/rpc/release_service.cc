@@ -3,17 +3,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-#include "coordinator/wire/to_proto.h"
 #include "coordinator/rpc/unary.h"
+#include "coordinator/wire/to_proto.h"
 #include "engine/base/digest.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::coordinator {
 namespace {
 
-constexpr size_t kMaxActor = 128;
-constexpr size_t kMaxReason = 1024;
-constexpr size_t kMaxRequestId = 128;
 constexpr int kMaxMigrationsPerCall = 20'000;
 constexpr int64_t kMaxPublishBytes = 16 << 20;
 
@@ -89,17 +86,9 @@ grpc::ServerUnaryReactor* ReleaseServiceImpl::StartUpgrade(grpc::CallbackServerC
 
 absl::Status ReleaseServiceImpl::DoStart(const v1::StartUpgradeRequest& proto,
                                          v1::StartUpgradeResponse& response) {
-  if (proto.request_id().empty()) return InvalidField("request_id", "must not be empty");
-  RETURN_IF_ERROR(CheckText("request_id", proto.request_id(), kMaxRequestId));
-  RETURN_IF_ERROR(CheckText("actor", proto.actor(), kMaxActor));
-  RETURN_IF_ERROR(CheckText("reason", proto.reason(), kMaxReason));
+  ASSIGN_OR_RETURN(const UpgradeRequest request, FromProto(proto));
   ASSIGN_OR_RETURN(const OperationView view,
-                   operations_->StartUpgrade({.request_id = proto.request_id(),
-                                              .target = proto.target(),
-                                              .contracts = proto.contracts(),
-                                              .actor = proto.actor(),
-                                              .reason = proto.reason()},
-                                             proto.plan_digest()));
+                   operations_->StartUpgrade(request, proto.plan_digest()));
   *response.mutable_operation() = ToProto(view);
   return absl::OkStatus();
 }

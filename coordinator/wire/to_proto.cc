@@ -352,6 +352,18 @@ v1::PlanUpgradeResponse ToProto(const PlannedUpgrade& planned) {
   return proto;
 }
 
+absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& proto) {
+  if (proto.request_id().empty()) return InvalidField("request_id", "must not be empty");
+  RETURN_IF_ERROR(CheckText("request_id", proto.request_id(), kMaxRequestId));
+  RETURN_IF_ERROR(CheckText("actor", proto.actor(), kMaxActor));
+  RETURN_IF_ERROR(CheckText("reason", proto.reason(), kMaxReason));
+  return UpgradeRequest{.request_id = proto.request_id(),
+                        .target = proto.target(),
+                        .contracts = proto.contracts(),
+                        .actor = proto.actor(),
+                        .reason = proto.reason()};
+}
+
 absl::StatusOr<Declaration> FromProto(const v1::BuildDeclaration& proto) {
   Declaration d;
   d.configured = proto.configured();

@@ -18,6 +18,11 @@
 
 namespace lockstep::coordinator {
 
+// Limits of texts from outside, in bytes.
+inline constexpr size_t kMaxActor = 128;
+inline constexpr size_t kMaxReason = 1024;
+inline constexpr size_t kMaxRequestId = 128;
+
 v1::Phase ToProto(sql::Phase phase);
 v1::Gate ToProto(const Verdict& verdict, absl::Duration validity);
 v1::LeaseToken ToProto(const LeaseToken& token);
@@ -26,6 +31,9 @@ v1::Migration ToProto(const MigrationRow& row);
 v1::Operation ToProto(const OperationView& view);
 v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity);
 v1::PlanUpgradeResponse ToProto(const PlannedUpgrade& planned);
+
+// The request as the operations take it; the limits of its texts are checked.
+absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& request);
 
 LeaseToken FromProto(const v1::LeaseToken& token);
 RunError FromProto(const v1::RunError& error);

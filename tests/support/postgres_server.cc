@@ -124,6 +124,7 @@ absl::Status PostgresServer::Start() {
   RETURN_IF_ERROR(Prepare());
   // SIGQUIT is PostgreSQL's immediate shutdown: sessions end and shared memory is given back.
   ASSIGN_OR_RETURN(process_, Subprocess::Start({.argv = CommandLine(),
+                                                .env = options_.env,
                                                 .working_directory = "/",
                                                 .output_file = log_path(),
                                                 .user = PostgresUser(),

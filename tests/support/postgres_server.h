@@ -34,6 +34,7 @@ struct PostgresServerOptions {
   int max_connections = 100;
   bool log_statements = false;
   std::map<std::string, std::string> settings = {};  // Anything else of postgresql.conf.
+  std::map<std::string, std::string> env = {};       // Added to the server's environment.
 };
 
 enum class StopMode {
