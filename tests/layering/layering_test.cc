@@ -103,8 +103,8 @@ TEST(CheckIncludes, ProgramsDoNotIncludeEachOther) {
   EXPECT_THAT(ProblemsOf("agent/x.cc", Including("coordinator/fleet/fleet.h")), SizeIs(1));
   EXPECT_THAT(ProblemsOf("agent/x.cc", Including("ctl/output.h")), SizeIs(1));
   EXPECT_THAT(ProblemsOf("coordinator/rpc/x.cc", Including("agent/wire.h")), SizeIs(1));
-  EXPECT_THAT(ProblemsOf("ctl/x.cc", Including("coordinator/operation/plan.h")), IsEmpty());
-  EXPECT_THAT(ProblemsOf("ctl/x.cc", Including("coordinator/rpc/watch.h")), SizeIs(1));
+  EXPECT_THAT(ProblemsOf("ctl/direct/x.cc", Including("coordinator/operation/plan.h")), IsEmpty());
+  EXPECT_THAT(ProblemsOf("ctl/direct/x.cc", Including("coordinator/rpc/watch.h")), SizeIs(1));
   EXPECT_THAT(ProblemsOf("coordinator/rpc/x.cc", Including("engine/postgres/pool.h")), SizeIs(1));
 }
 
