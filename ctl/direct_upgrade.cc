@@ -20,6 +20,7 @@
 #include "ctl/progress.h"
 #include "ctl/sanitize.h"
 #include "ctl/upgrade_flow.h"
+#include "engine/base/error_info.h"
 #include "engine/base/status_macros.h"
 #include "proto/convert/time.h"
 
@@ -99,13 +100,22 @@ absl::StatusOr<std::unique_ptr<Direct>> Open(Context& context, const Arguments& 
 
 // Finishes what a leader that died left behind: nothing else can start before it has ended.
 absl::Status FinishOthers(Context& context, Direct& direct) {
-  ASSIGN_OR_RETURN(const std::string unfinished, direct.Unfinished());
-  if (unfinished.empty()) return absl::OkStatus();
-  context.console.Say(absl::StrCat("finishing ", Sanitize(unfinished),
-                                   ", which was left running by a leader before"));
+  ASSIGN_OR_RETURN(const auto unfinished, direct.Unfinished());
+  if (!unfinished.has_value()) return absl::OkStatus();
+  const std::string& id = unfinished->operation_id();
+  // Somebody has stopped it on purpose.
+  if (unfinished->state() == v1::OPERATION_STATE_PAUSED) {
+    return base::MakeError(absl::StatusCode::kFailedPrecondition, "BLOCKED",
+                           absl::StrCat("operation ", id, " is paused, nothing else can start"),
+                           {{"operation_id", id}},
+                           absl::StrCat("start a coordinator, then `lockstep operations resume ",
+                                        id, "` or cancel it"));
+  }
+  context.console.Say(
+      absl::StrCat("finishing ", Sanitize(id), ", which was left running by a leader before"));
   DirectUpgrade target(context, direct);
-  ASSIGN_OR_RETURN(const v1::Operation operation, target.Follow(unfinished));
-  context.console.Say(absl::StrCat(Sanitize(unfinished), " ", StateWord(operation.state())));
+  ASSIGN_OR_RETURN(const v1::Operation operation, target.Follow(id));
+  context.console.Say(absl::StrCat(Sanitize(id), " ", StateWord(operation.state())));
   return absl::OkStatus();
 }
 

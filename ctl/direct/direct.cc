@@ -163,10 +163,15 @@ absl::StatusOr<coordinator::PublishResult> Direct::Publish(const chain::Chain& c
   return operations_.Publish(request);
 }
 
-absl::StatusOr<std::string> Direct::Unfinished() {
-  ASSIGN_OR_RETURN(auto connection, database_.Take());
-  ASSIGN_OR_RETURN(const auto operation, coordinator::ReadActiveOperation(*connection));
-  return operation.has_value() ? operation->operation_id : "";
+absl::StatusOr<std::optional<v1::Operation>> Direct::Unfinished() {
+  std::optional<coordinator::OperationRow> row;
+  {
+    ASSIGN_OR_RETURN(auto connection, database_.Take());
+    ASSIGN_OR_RETURN(row, coordinator::ReadActiveOperation(*connection));
+  }
+  if (!row.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(v1::Operation operation, Get(row->operation_id));
+  return operation;
 }
 
 absl::StatusOr<v1::PlanUpgradeResponse> Direct::Plan(const v1::PlanUpgradeRequest& request) {

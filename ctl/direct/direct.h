@@ -19,6 +19,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -68,9 +69,9 @@ class Direct {
   absl::StatusOr<coordinator::PublishResult> Publish(const chain::Chain& chain,
                                                      const std::string& actor);
 
-  // The operation that a leader before us left running; "" for none. Nothing else can start before
-  // it has been followed to its end.
-  absl::StatusOr<std::string> Unfinished();
+  // The operation that a leader before us left behind; absent for none. Nothing else can start before
+  // it has ended.
+  absl::StatusOr<std::optional<v1::Operation>> Unfinished();
 
   absl::StatusOr<v1::PlanUpgradeResponse> Plan(const v1::PlanUpgradeRequest& request);
   absl::StatusOr<v1::Operation> Start(const v1::StartUpgradeRequest& request);

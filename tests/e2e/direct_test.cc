@@ -117,6 +117,21 @@ TEST(Direct, TakesOverFromACoordinatorThatWasKilledAndFinishesItsOperation) {
   EXPECT_EQ(cluster.db().Scalar("SELECT to_regclass('good') IS NULL"), "f");
 }
 
+TEST(Direct, DoesNotTouchAnOperationThatSomebodyPaused) {
+  Cluster cluster;
+  cluster.WriteMigration("001_good.sql", "CREATE TABLE good (id int)");
+  cluster.StartCoordinator();
+  ASSERT_EQ(cluster.Ctl({"publish"}).exit->code, 0);
+  const std::string operation = cluster.Json({"upgrade", "--yes", "--no-wait"})["operationId"];
+  ASSERT_EQ(cluster.Ctl({"operations", "pause", operation}).exit->code, 0);
+  cluster.coordinator().Signal(SIGTERM);
+  ASSERT_EQ(cluster.coordinator().Wait(), ExitStatus{});
+  const CommandResult result = Direct(cluster);
+  EXPECT_EQ(result.exit->code, 5);
+  EXPECT_THAT(result.err, HasSubstr("operations resume " + operation));
+  EXPECT_EQ(cluster.db().Scalar("SELECT to_regclass('good') IS NULL"), "t");
+}
+
 TEST(Direct, ACoordinatorLeadsOnceTheDirectUpgradeHasEndedAndSeesWhatItDid) {
   Cluster cluster;
   cluster.WriteMigration("001_good.sql", "CREATE TABLE good (id int)");
