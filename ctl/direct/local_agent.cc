@@ -32,6 +32,7 @@ std::optional<coordinator::RunError> ErrorOf(const std::optional<apply::Migratio
                                .statement = error->statement,
                                .line = error->line,
                                .column = error->column,
+                               .reason = error->reason,
                                .sqlstate = error->sqlstate,
                                .message = error->message,
                                .detail = error->detail,
