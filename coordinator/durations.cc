@@ -25,6 +25,8 @@ absl::Status CheckDurations(const Durations& d) {
   RETURN_IF_ERROR(Require(d.stop_after < d.session_ttl, "stop_after < session_ttl"));
   RETURN_IF_ERROR(
       Require(d.admission_validity < d.session_ttl, "admission_validity < session_ttl"));
+  RETURN_IF_ERROR(Require(d.poll < d.gate_memory && d.gate_memory < d.session_ttl,
+                          "poll < gate_memory < session_ttl"));
   RETURN_IF_ERROR(Require(d.leader_renew < d.leader_depose, "leader_renew < leader_depose"));
   RETURN_IF_ERROR(Require(d.leader_depose < d.leader_ttl, "leader_depose < leader_ttl"));
   RETURN_IF_ERROR(Require(d.leader_ttl * 1.5 < d.stop_after, "leader_ttl x 1.5 < stop_after"));
@@ -38,7 +40,7 @@ Durations Scaled(const Durations& durations, double factor) {
        {&d.heartbeat, &d.stop_after, &d.session_ttl, &d.admission_validity, &d.waiting_grace,
         &d.leader_ttl, &d.leader_renew, &d.leader_depose, &d.leader_retry, &d.lease_ttl,
         &d.lease_reconnect, &d.revoke_wait, &d.revoke_patience, &d.take_back_wait, &d.poll,
-        &d.retry_base, &d.retry_cap}) {
+        &d.gate_memory, &d.retry_base, &d.retry_cap}) {
     *each /= factor;
   }
   return d;

@@ -40,6 +40,8 @@ struct Durations {
 
   // How often the leader looks at the database when nothing wakes it.
   absl::Duration poll = absl::Seconds(2);
+  // How old what it saw may be when it answers the gate from memory; then the database is asked.
+  absl::Duration gate_memory = absl::Seconds(3);
 
   // Locks of migrations: how long one statement waits, and how often a run that met a busy lock is
   // tried again, each time after twice the pause.
@@ -51,8 +53,8 @@ struct Durations {
 
 // INVALID_ARGUMENT naming the relation that does not hold: heartbeat x 2 < stop_after <
 // session_ttl, leader_renew < leader_depose < leader_ttl, leader_ttl x 1.5 < stop_after,
-// admission_validity < session_ttl, lease_reconnect <= lease_ttl, heartbeat x 2 < lease_ttl, all
-// positive.
+// admission_validity < session_ttl, poll < gate_memory < session_ttl, lease_reconnect <= lease_ttl,
+// heartbeat x 2 < lease_ttl, all positive.
 absl::Status CheckDurations(const Durations& durations);
 
 // All durations divided by `factor`, for tests.

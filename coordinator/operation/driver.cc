@@ -74,7 +74,11 @@ void Driver::Run() {
 absl::StatusOr<DriverView> Driver::ReadView() {
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   DriverView view;
+  const absl::Duration began = options_.clock->SinceBoot();
   RETURN_IF_ERROR(connection->InSnapshot([&]() -> absl::Status {
+    if (options_.gate != nullptr) {
+      RETURN_IF_ERROR(ReadGateFacts(*connection, facts_));
+    }
     ASSIGN_OR_RETURN(view.chain, ReadChain(*connection));
     ASSIGN_OR_RETURN(view.lease, ReadLease(*connection));
     ASSIGN_OR_RETURN(view.operation, ReadActiveOperation(*connection));
@@ -83,6 +87,7 @@ absl::StatusOr<DriverView> Driver::ReadView() {
     ASSIGN_OR_RETURN(view.pending, ReadPending(*connection));
     return absl::OkStatus();
   }));
+  if (options_.gate != nullptr) options_.gate->Remember(facts_, began);
   return view;
 }
 

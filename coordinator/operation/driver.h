@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 
 #include "coordinator/fleet/fleet.h"
+#include "coordinator/fleet/gate_memory.h"
 #include "coordinator/lease/lessor.h"
 #include "coordinator/operation/decision.h"
 
@@ -26,6 +27,7 @@ struct DriverOptions {
   Database* database = nullptr;  // These three must outlive the driver.
   Fleet* fleet = nullptr;
   Lessor* lessor = nullptr;
+  GateMemory* gate = nullptr;  // Told what each look at the database saw; may be null.
   const base::Clock* clock = base::SystemClock();
   Durations durations;
   std::function<std::optional<LeaderToken>()> leadership;
@@ -61,7 +63,9 @@ class Driver {
   void SetWaitingFor(const std::string& why);
 
   const DriverOptions options_;
-  int64_t last_revision_ = -1;  // Of the driver's thread alone.
+  // Of the driver's thread alone.
+  int64_t last_revision_ = -1;
+  GateFacts facts_;
 
   mutable base::Mutex mu_;
   base::CondVar wake_;

@@ -52,7 +52,8 @@ Environment::Environment(const Config& config)
       database_({.connection = ConnectionOf(config),
                  .size = config.workers + kAdmissionThreads + kExtraConnections}),
       call_workers_({.threads = config.workers, .queue = kCallQueue}),
-      admission_workers_({.threads = kAdmissionThreads, .queue = kAdmissionQueue}) {}
+      admission_workers_({.threads = kAdmissionThreads, .queue = kAdmissionQueue}),
+      gate_memory_(config.durations.gate_memory, base::SystemClock()) {}
 
 Environment::~Environment() { Stop(); }
 
@@ -76,6 +77,7 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Start(const Config& co
       std::make_unique<Driver>(DriverOptions{.database = &e->database_,
                                              .fleet = e->fleet_.get(),
                                              .lessor = e->lessor_.get(),
+                                             .gate = &e->gate_memory_,
                                              .durations = config.durations,
                                              .leadership = leadership,
                                              .on_change = [self] { self->hub_.Notify(); }});
@@ -107,7 +109,8 @@ void Environment::MakeServices() {
                                                                .driver = driver_.get(),
                                                                .durations = config_.durations});
   agent_service_ =
-      std::make_unique<AgentServiceImpl>(&peers_, &database_, operations_.get(), &call_workers_);
+      std::make_unique<AgentServiceImpl>(&peers_, &gate_memory_, &database_, operations_.get(),
+                                         &call_workers_);
   release_service_ = std::make_unique<ReleaseServiceImpl>(operations_.get(), &call_workers_);
   operation_service_ =
       std::make_unique<OperationServiceImpl>(operations_.get(), &call_workers_, &hub_);
@@ -196,6 +199,7 @@ void Environment::OnElected(const LeaderToken& token) {
 
 void Environment::OnDeposed() {
   loaded_epoch_ = 0;
+  gate_memory_.Forget();
   lessor_->Reset();
   const auto not_leader = operations_->Leadership();
   fleet_->DisconnectAll(not_leader.ok() ? ShuttingDown() : not_leader.status());

@@ -59,6 +59,7 @@ class Environment {
   // The epoch whose memory has been loaded; sessions are taken and moves are made only then.
   std::atomic<int64_t> loaded_epoch_{0};
   base::Mutex load_mu_;  // One thread loads at a time.
+  GateMemory gate_memory_;
   std::unique_ptr<Elector> elector_;
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<Lessor> lessor_;

@@ -1,8 +1,8 @@
 #include "coordinator/rpc/agent_service.h"
 
-#include "coordinator/wire/to_proto.h"
 #include "coordinator/rpc/unary.h"
 #include "coordinator/store/session_store.h"
+#include "coordinator/wire/to_proto.h"
 #include "engine/base/ids.h"
 #include "engine/base/status_macros.h"
 #include "proto/convert/time.h"
@@ -41,6 +41,14 @@ grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* AgentServiceIm
 grpc::ServerUnaryReactor* AgentServiceImpl::CheckGate(grpc::CallbackServerContext* context,
                                                       const v1::CheckGateRequest* request,
                                                       v1::CheckGateResponse* response) {
+  const auto declaration = FromProto(request->declaration());
+  if (!declaration.ok()) return FinishUnary(context, declaration.status());
+  // A hint from memory, right on gRPC's thread; it admits nobody. Without memory that is young
+  // enough the database is asked, which blocks.
+  if (const auto verdict = gate_->Ask(*declaration); verdict.has_value()) {
+    *response->mutable_gate() = ToProto(*verdict, peers_->durations.admission_validity);
+    return FinishUnary(context, absl::OkStatus());
+  }
   return RunUnary(context, workers_,
                   [this, request, response] { return DoCheckGate(*request, *response); });
 }

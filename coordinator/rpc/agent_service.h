@@ -4,6 +4,7 @@
 
 #include "lockstep/v1/agent.grpc.pb.h"
 
+#include "coordinator/fleet/gate_memory.h"
 #include "coordinator/operation/operations.h"
 #include "coordinator/rpc/session_stream.h"
 #include "engine/base/worker_pool.h"
@@ -12,9 +13,13 @@ namespace lockstep::coordinator {
 
 class AgentServiceImpl : public v1::AgentService::CallbackService {
  public:
-  AgentServiceImpl(const SessionPeers* peers, Database* database, Operations* operations,
-                   base::WorkerPool* workers)
-      : peers_(peers), database_(database), operations_(operations), workers_(workers) {}
+  AgentServiceImpl(const SessionPeers* peers, const GateMemory* gate, Database* database,
+                   Operations* operations, base::WorkerPool* workers)
+      : peers_(peers),
+        gate_(gate),
+        database_(database),
+        operations_(operations),
+        workers_(workers) {}
 
   grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* Session(
       grpc::CallbackServerContext* context) override;
@@ -35,6 +40,7 @@ class AgentServiceImpl : public v1::AgentService::CallbackService {
                              v1::CompleteRunResponse& response);
 
   const SessionPeers* const peers_;
+  const GateMemory* const gate_;
   Database* const database_;
   Operations* const operations_;
   base::WorkerPool* const workers_;

@@ -22,4 +22,11 @@ grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, base::W
   return reactor;
 }
 
+grpc::ServerUnaryReactor* FinishUnary(grpc::CallbackServerContext* context,
+                                      const absl::Status& status) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(convert::ToGrpc(status));
+  return reactor;
+}
+
 }  // namespace lockstep::coordinator

@@ -17,6 +17,10 @@ namespace lockstep::coordinator {
 grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, base::WorkerPool* workers,
                                    std::function<absl::Status()> body);
 
+// Finishes a call that needed no worker, at once.
+grpc::ServerUnaryReactor* FinishUnary(grpc::CallbackServerContext* context,
+                                      const absl::Status& status);
+
 absl::Status RateLimited();
 
 }  // namespace lockstep::coordinator

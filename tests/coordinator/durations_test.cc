@@ -34,6 +34,8 @@ TEST(DurationsTest, EachRelationIsChecked) {
       [](Durations& d) { d.lease_ttl = d.heartbeat * 2; },
       [](Durations& d) { d.lease_reconnect = d.lease_ttl + Seconds(1); },
       [](Durations& d) { d.poll = Seconds(0); },
+      [](Durations& d) { d.gate_memory = d.poll; },
+      [](Durations& d) { d.gate_memory = d.session_ttl; },
       [](Durations& d) { d.heartbeat = absl::InfiniteDuration(); },
   };
   for (size_t i = 0; i < changes.size(); ++i) {

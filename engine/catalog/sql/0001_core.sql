@@ -87,6 +87,8 @@ CREATE TABLE lockstep.migration (
   published_by text NOT NULL,
   published_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+-- Contracts are few and asked for at every gate; the chain may be thousands long.
+CREATE INDEX migration_contract ON lockstep.migration (version) WHERE phase = 'contract';
 COMMENT ON TABLE lockstep.migration IS 'The published chain; rows never change';
 COMMENT ON COLUMN lockstep.migration.version IS 'Number in the chain';
 COMMENT ON COLUMN lockstep.migration.title IS 'Title of its file';
