@@ -17,6 +17,7 @@ using postgres::Param;
 using postgres::Row;
 using postgres::TextArrayParam;
 
+// Two ranges that an index each finds, so that it costs what is pending and not what ever ran.
 constexpr char kPending[] = R"sql(
 SELECT m.version, m.title, m.phase, m.transactional,
        ARRAY(SELECT w FROM unnest(m.waits_for) w
@@ -24,9 +25,12 @@ SELECT m.version, m.title, m.phase, m.transactional,
        ARRAY(SELECT b FROM unnest(m.needs_backfill) b
               WHERE NOT EXISTS (SELECT FROM lockstep.backfill f WHERE f.name = b AND f.state = 'done')),
        CASE WHEN m.phase = 'contract' THEN lockstep.concerned_sessions(m.version) ELSE 0 END
-  FROM lockstep.migration m
+  FROM (SELECT x.* FROM lockstep.migration x
+         WHERE x.version > (SELECT applied FROM lockstep.chain)
+        UNION ALL
+        SELECT x.* FROM lockstep.migration x
+         WHERE x.phase = 'contract' AND x.version <= (SELECT applied FROM lockstep.chain)) m
  WHERE NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
-   AND (m.version > (SELECT applied FROM lockstep.chain) OR m.phase = 'contract')
  ORDER BY m.version)sql";
 
 constexpr char kMigrations[] = R"sql(

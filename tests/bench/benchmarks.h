@@ -11,6 +11,12 @@ namespace lockstep::bench {
 void Playground(Stage& stage);
 // 1,000 generated migrations.
 void Generated(Stage& stage);
+// CheckGate: warm, cold, and how soon it follows an applied version.
+void Gate(Stage& stage);
+// StartUpgrade at the head and GetStatus, on a short chain and on a long one.
+void Status(Stage& stage);
+// 1,000 agents on one coordinator: when the last is told of a version, and what one costs.
+void Watch(Stage& stage);
 
 }  // namespace lockstep::bench
 

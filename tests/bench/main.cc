@@ -17,7 +17,11 @@ namespace lockstep::bench {
 namespace {
 
 const std::vector<std::pair<std::string, void (*)(Stage&)>> kBenchmarks = {
-    {"playground", Playground}, {"generated", Generated}};
+    {"playground", Playground},
+    {"generated", Generated},
+    {"status", Status},
+    {"gate", Gate},
+    {"watch", Watch}};
 
 struct Options {
   bool quick = false;

@@ -46,15 +46,19 @@ GovernedDatabase::GovernedDatabase(Stage& stage) : db_({.server = &stage.server(
   migrator_ = db_.CreateLogin("migrator");
   db_.RunScript(absl::StrCat("ALTER DATABASE ", db_.name(), " OWNER TO ", owner_,
                              "; GRANT ALL ON SCHEMA public TO ", owner_));
-  const auto connection = Open(db_.conninfo());
-  const double start = Now();
-  Demand(catalog::Bootstrap(*connection, {.owner_role = owner_}));
-  set_up_seconds_ = Now() - start;
+  set_up_seconds_ = SetUp(db_, owner_);
   db_.RunScript(absl::StrCat("GRANT lockstep_agents, ", owner_, " TO ", migrator_));
 }
 
-void GovernedDatabase::Publish(const chain::Chain& chain) {
-  const auto connection = Open(db_.conninfo());
+double SetUp(testing::TestDatabase& db, const std::string& owner) {
+  const auto connection = Open(db.conninfo());
+  const double start = Now();
+  Demand(catalog::Bootstrap(*connection, {.owner_role = owner}));
+  return Now() - start;
+}
+
+void PublishChain(testing::TestDatabase& db, const chain::Chain& chain) {
+  const auto connection = Open(db.conninfo());
   const std::string holder = base::NewUuid();
   const auto leader =
       Demand(coordinator::AcquireLeadership(*connection, holder, "", absl::Minutes(5), {}));
@@ -64,8 +68,8 @@ void GovernedDatabase::Publish(const chain::Chain& chain) {
   Demand(coordinator::ResignLeadership(*connection, leader.token));
 }
 
-void GovernedDatabase::PretendApplied() {
-  db_.RunScript(
+void PretendApplied(testing::TestDatabase& db) {
+  db.RunScript(
       "INSERT INTO lockstep.history SELECT version, digest, 1, gen_random_uuid(), "
       "pg_current_xact_id(), now(), '1 ms', NULL, 'bench', 0, 'baselined' FROM lockstep.migration;"
       "UPDATE lockstep.chain SET applied = head; ANALYZE lockstep.migration, lockstep.history");

@@ -41,11 +41,6 @@ class GovernedDatabase {
   // How long it took to create schema lockstep.
   double set_up_seconds() const { return set_up_seconds_; }
 
-  // Publishes a whole chain.
-  void Publish(const chain::Chain& chain);
-  // Records every published version as applied, for what only looks at the state.
-  void PretendApplied();
-
   // Throws unless versions 1..`last` are in the history, once each, and everything that `chain`
   // creates is there as `expected` (SchemaDigest) says.
   void CheckApplied(int last, const std::string& expected);
@@ -56,6 +51,13 @@ class GovernedDatabase {
   std::string migrator_;
   double set_up_seconds_ = 0;
 };
+
+// Creates schema lockstep; returns how many seconds that took.
+double SetUp(testing::TestDatabase& db, const std::string& owner);
+// Publishes a whole chain, before any coordinator leads.
+void PublishChain(testing::TestDatabase& db, const chain::Chain& chain);
+// Records every published version as applied, for what only looks at the state.
+void PretendApplied(testing::TestDatabase& db);
 
 // Says which columns of which type schema public has; `except` is a table to leave out.
 std::string SchemaDigest(testing::TestDatabase& db, const std::string& except);

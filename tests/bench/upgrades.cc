@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "tests/bench/alembic.h"
 #include "tests/bench/benchmarks.h"
 #include "tests/bench/measure.h"
 #include "tests/support/repo_paths.h"
@@ -14,6 +15,8 @@ using testing::TestDatabase;
 
 // The table the loop keeps for itself.
 constexpr char kLoopHistory[] = "history";
+constexpr char kEngine[] = "engine: lease, fence, history, events";
+constexpr char kAlembicVersion[] = "alembic_version";
 
 // The same chain for every contender of a benchmark, and what must come out of it.
 struct Chain {
@@ -39,7 +42,7 @@ Contender Engine(Stage& stage, Chain& chain, double& set_up_seconds) {
   return {
       "engine", [&stage, &chain, &set_up_seconds] {
         GovernedDatabase governed(stage);
-        governed.Publish(chain.loaded);
+        PublishChain(governed.db(), chain.loaded);
         set_up_seconds = governed.set_up_seconds();
         const Sample sample = RunProgram(
             {.argv = {ProgramPath("bench-engine"), governed.db().conninfo(), governed.migrator()}});
@@ -49,21 +52,70 @@ Contender Engine(Stage& stage, Chain& chain, double& set_up_seconds) {
       }};
 }
 
+Contender Alembic(Stage& stage, Chain& chain, const std::string& project) {
+  return {"Alembic", [&stage, &chain, project] {
+            TestDatabase db({.server = &stage.server()});
+            const Sample sample = RunProgram(AlembicUpgrade(project, db));
+            Require(SchemaDigest(db, kAlembicVersion) == chain.schema,
+                    "Alembic made another schema");
+            return sample;
+          }};
+}
+
+// Contender `ours` beside the loop, which is contender 0.
+void AddLoop(Stage& stage, const Rounds& rounds, size_t ours, const std::string& benchmark,
+             const std::string& measured, double target, const std::string& what) {
+  stage.report().Add({.benchmark = benchmark,
+                      .measured = measured,
+                      .reference = "libpq loop",
+                      .ratio = rounds.WallRatio(ours, 0),
+                      .target = Target{target},
+                      .context = absl::StrCat(Duration(rounds.Wall(ours)), " to ",
+                                              Duration(rounds.Wall(0)), ", ", what)});
+}
+
+// What a release costs beside Alembic, wall and client processor time.
+void AddAlembic(Stage& stage, const Rounds& rounds, size_t ours, size_t alembic,
+                const std::string& measured) {
+  stage.report().Add({.benchmark = "playground",
+                      .measured = absl::StrCat("Alembic, to ", measured),
+                      .reference = measured,
+                      .ratio = rounds.WallRatio(alembic, ours),
+                      .target = Target{3, true},
+                      .context = absl::StrCat(Duration(rounds.Wall(alembic)), " to ",
+                                              Duration(rounds.Wall(ours)))});
+  stage.report().Add(
+      {.benchmark = "playground",
+       .measured = absl::StrCat("client CPU of ", measured),
+       .reference = "Alembic",
+       .ratio = rounds.CpuRatio(ours, alembic),
+       .target = Target{0.05},
+       .context = absl::StrCat(Duration(rounds.Cpu(ours)), " to ", Duration(rounds.Cpu(alembic)))});
+}
+
 }  // namespace
 
 void Playground(Stage& stage) {
   Chain chain{.directory = testing::SourcePath("migrations"),
               .loaded = LoadChain(testing::SourcePath("migrations"))};
   double set_up = 0;
-  const std::vector<Contender> contenders = {LibpqLoop(stage, chain), Engine(stage, chain, set_up)};
+  std::vector<Contender> contenders = {LibpqLoop(stage, chain), Engine(stage, chain, set_up)};
+  const std::string alembic = AlembicVersion();
+  testing::TempDir project;
+  if (!alembic.empty()) {
+    stage.report().Machine("Alembic", alembic);
+    WriteAlembicProject(project.path(), chain.loaded);
+    (void)LibpqLoop(stage, chain).run();  // What its schema is compared with.
+    contenders.push_back(Alembic(stage, chain, project.path()));
+    (void)contenders.back().run();  // Python compiles the revisions once.
+  }
   const Rounds rounds = TakeTurns(contenders, stage.Choose(9, 2));
-  stage.report().Add({.benchmark = "playground",
-                      .measured = "engine: lease, fence, history, events",
-                      .reference = "libpq loop",
-                      .ratio = rounds.WallRatio(1, 0),
-                      .target = Target{1.2},
-                      .context = absl::StrCat(Duration(rounds.Wall(1)), " to ",
-                                              Duration(rounds.Wall(0)), ", 16 migrations")});
+  AddLoop(stage, rounds, 1, "playground", kEngine, 1.2, "16 migrations");
+  if (alembic.empty()) {
+    stage.report().Note("Alembic: not installed, not measured");
+  } else {
+    AddAlembic(stage, rounds, 1, contenders.size() - 1, "engine");
+  }
   stage.report().Note(absl::StrCat("setting up schema lockstep once a database: ", Duration(set_up),
                                    ", not part of the upgrades"));
 }
@@ -76,14 +128,8 @@ void Generated(Stage& stage) {
   double set_up = 0;
   const std::vector<Contender> contenders = {LibpqLoop(stage, chain), Engine(stage, chain, set_up)};
   const Rounds rounds = TakeTurns(contenders, stage.Choose(5, 1));
-  stage.report().Add(
-      {.benchmark = "generated",
-       .measured = "engine: lease, fence, history, events",
-       .reference = "libpq loop",
-       .ratio = rounds.WallRatio(1, 0),
-       .target = Target{1.3},
-       .context = absl::StrCat(Duration(rounds.Wall(1)), " to ", Duration(rounds.Wall(0)), ", ",
-                               count, " migrations one by one")});
+  AddLoop(stage, rounds, 1, "generated", kEngine, 1.3,
+          absl::StrCat(count, " migrations one by one"));
 }
 
 }  // namespace lockstep::bench
