@@ -18,13 +18,15 @@ CREATE TABLE lockstep.setting (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   owner_role text NOT NULL,
   search_path text NOT NULL,
-  single_role boolean NOT NULL
+  single_role boolean NOT NULL,
+  dev boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE lockstep.setting IS 'How migrations run in this database';
 COMMENT ON COLUMN lockstep.setting.singleton IS 'Always true: one row';
 COMMENT ON COLUMN lockstep.setting.owner_role IS 'The role that owns the application''s objects; migrations run as it';
 COMMENT ON COLUMN lockstep.setting.search_path IS 'search_path of migrations';
 COMMENT ON COLUMN lockstep.setting.single_role IS 'True when lockstep''s own roles could not be created';
+COMMENT ON COLUMN lockstep.setting.dev IS 'True for the private database of lockstep dev, which may forget what has not run';
 
 CREATE TABLE lockstep.leader (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),

@@ -11,5 +11,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION lockstep.admit, lockstep.gate TO lockstep_services;
     GRANT SELECT ON ALL TABLES IN SCHEMA lockstep TO lockstep_coordinators;
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA lockstep TO lockstep_coordinators;
+    -- For the superuser of a private server alone, besides being refused without the mark.
+    REVOKE EXECUTE ON FUNCTION lockstep.dev_require, lockstep.dev_unpublish, lockstep.dev_recover FROM lockstep_coordinators;
   END IF;
 END $$;
