@@ -1,8 +1,11 @@
 #include "ctl/app.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <grpc/support/log.h>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,6 +17,7 @@
 #include "ctl/command.h"
 #include "ctl/console.h"
 #include "ctl/context.h"
+#include "ctl/dev/state.h"
 #include "ctl/errors.h"
 #include "ctl/help.h"
 #include "ctl/interrupt.h"
@@ -35,12 +39,19 @@ void SilenceLibraries() {
   base::InitLogging({.level = base::LogLevel::kOff});
 }
 
+// A coordinator that `lockstep dev` runs for the project we are in.
+std::optional<std::string> RunningDev() {
+  std::error_code error;
+  const std::string here = std::filesystem::current_path(error).string();
+  return error ? std::nullopt : dev::FindAddress(here);
+}
+
 int Run(const ParsedLine& line, Console& console) {
   Interrupt interrupt;
-  Client client(
-      {.candidates = FindCandidates(line.globals.addresses, std::getenv("LOCKSTEP_ADDRESS")),
-       .timeout = line.globals.timeout},
-      &interrupt);
+  Client client({.candidates = FindCandidates(line.globals.addresses,
+                                              std::getenv("LOCKSTEP_ADDRESS"), RunningDev()),
+                 .timeout = line.globals.timeout},
+                &interrupt);
   Context context{line.globals, console, interrupt, client};
   const absl::StatusOr<int> code = line.command->run(context, line.arguments);
   const bool written = console.Flush();

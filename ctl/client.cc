@@ -58,7 +58,8 @@ std::string WhyUnreachable(const std::string& message) {
 }  // namespace
 
 std::vector<Candidate> FindCandidates(const std::vector<std::string>& addresses,
-                                      const char* environment) {
+                                      const char* environment,
+                                      const std::optional<std::string>& dev) {
   std::vector<Candidate> candidates;
   for (const std::string& address : addresses) candidates.push_back({address, "--address"});
   if (!candidates.empty()) return candidates;
@@ -67,7 +68,10 @@ std::vector<Candidate> FindCandidates(const std::vector<std::string>& addresses,
     candidates.push_back({std::string(absl::StripAsciiWhitespace(address)), "LOCKSTEP_ADDRESS"});
   }
   if (!candidates.empty()) return candidates;
-  return {{kSystemSocket, "system socket"}, {kDefaultAddress, "default"}};
+  if (dev.has_value()) candidates.push_back({*dev, "lockstep dev"});
+  candidates.push_back({kSystemSocket, "system socket"});
+  candidates.push_back({kDefaultAddress, "default"});
+  return candidates;
 }
 
 Client::Client(ClientOptions options, Interrupt* interrupt)

@@ -45,15 +45,18 @@ inline constexpr int kMaxAttempts = 4;
 
 struct Candidate {
   std::string address;
-  std::string origin;  // "--address", "LOCKSTEP_ADDRESS", "system socket", "default".
+  std::string origin;  // "--address", "LOCKSTEP_ADDRESS", "lockstep dev", "system socket",
+                       // "default".
   bool operator==(const Candidate&) const = default;
 };
 
 // Where to look, in order: only what --address says, else only what LOCKSTEP_ADDRESS says
-// (separated by commas; `environment` may be null), else the system socket and the local port.
-// Somebody who names a coordinator must never end up at another one.
+// (separated by commas; `environment` may be null), else the coordinator of a running `lockstep
+// dev` (`dev`, as dev::FindAddress finds it), the system socket and the local port. Somebody who
+// names a coordinator must never end up at another one.
 std::vector<Candidate> FindCandidates(const std::vector<std::string>& addresses,
-                                      const char* environment);
+                                      const char* environment,
+                                      const std::optional<std::string>& dev = std::nullopt);
 
 struct ClientOptions {
   std::vector<Candidate> candidates;

@@ -84,6 +84,16 @@ constexpr Flag kWaitFlags[] = {
 constexpr Flag kListFlags[] = {
     {"--active", ValueKind::kNone, "", "Only those that have not ended"}};
 constexpr Flag kCancelFlags[] = {kReason};
+constexpr Flag kDevFlags[] = {
+    kMigrations,
+    {"--once", ValueKind::kNone, "", "Apply what is there, stop everything and exit"},
+    {"--seed", ValueKind::kNone, "", "Then run DIR/seeds/*.sql"},
+    {"--reset", ValueKind::kNone, "", "Begin with an empty database"},
+    {"--ephemeral", ValueKind::kNone, "", "In a directory of its own, gone in the end"},
+    {"--state", ValueKind::kText, "DIR", "Where the database is (default .lockstep/dev)"},
+    {"--port", ValueKind::kNumber, "N", "PostgreSQL on 127.0.0.1 too, with a password"},
+    {"--listen", ValueKind::kText, "HOST:PORT", "The coordinator on an address of loopback too"},
+    {"--postgres-bin", ValueKind::kText, "DIR", "Where postgres and initdb are (default: found)"}};
 constexpr Flag kHoldFlags[] = {kReason};
 
 constexpr const char* kStatusExamples[] = {"lockstep status", "lockstep status platform-core",
@@ -116,6 +126,8 @@ constexpr const char* kWatchExamples[] = {"lockstep operations watch op-7f3a"};
 constexpr const char* kPauseExamples[] = {
     "lockstep operations pause op-7f3a --reason 'load is too high'"};
 constexpr const char* kResumeExamples[] = {"lockstep operations resume op-7f3a"};
+constexpr const char* kDevExamples[] = {"lockstep dev", "lockstep dev --port 15432 --seed",
+                                        "lockstep dev --reset", "lockstep dev --once --ephemeral"};
 constexpr const char* kVersionExamples[] = {"lockstep version"};
 
 // In the order in which `lockstep --help` lists them: as they are used in a release.
@@ -271,6 +283,19 @@ constexpr Command kCommands[] = {
      .argument_required = true,
      .examples = kCancelExamples,
      .run = RunOperationsCancel},
+    {.name = "dev",
+     .summary = "Run a private database that follows the migrations while you write",
+     .text =
+         "Starts a PostgreSQL of its own from the installed binaries, a coordinator and\n"
+         "an agent, applies the migrations, and goes on doing so when a file changes.\n"
+         "chain.sum follows. A migration that has not run, such as one that failed, may be\n"
+         "edited; for one that has run the answer is a new migration, or --reset. The\n"
+         "database stays in .lockstep/dev for the next start. Other commands find this\n"
+         "coordinator by themselves in the project. Ctrl-C stops everything. With -o json\n"
+         "one line tells that it is ready.",
+     .flags = kDevFlags,
+     .examples = kDevExamples,
+     .run = RunDev},
     {.name = "version",
      .summary = "Print the version of this program",
      .text = "Prints the version of this program. Needs no coordinator.",

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 
+#include "ctl/dev/error.h"
 #include "ctl/sanitize.h"
 
 namespace lockstep::ctl {
@@ -55,6 +56,8 @@ constexpr ReasonRow kReasons[] = {
     {"REQUEST_ID_REUSED", kExitConflict, "leave --request-id out, or use a new one"},
     {"ETAG_MISMATCH", kExitConflict, ""},
     {"OPERATION_NOT_FOUND", kExitFailed, "`lockstep operations list`"},
+    {dev::kReasonRunning, kExitConflict, ""},
+    {dev::kReasonAppliedEdited, kExitBlocked, ""},
     {"CREDENTIALS_MISSING", kExitDenied, ""},
     {"COMMIT_IN_DOUBT", kExitFailed, "`lockstep status` shows what is applied"},
 };

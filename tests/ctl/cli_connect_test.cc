@@ -29,6 +29,15 @@ TEST(FindCandidates, PrefersWhatWasNamed) {
   }
 }
 
+TEST(FindCandidates, ARunningDevComesBeforeTheSystemAndAfterWhatWasNamed) {
+  EXPECT_THAT(FindCandidates({}, "", "unix:/p/lockstep.sock"),
+              ElementsAre(Candidate{"unix:/p/lockstep.sock", "lockstep dev"},
+                          Candidate{"unix:/run/lockstep/lockstep.sock", "system socket"},
+                          Candidate{"127.0.0.1:7411", "default"}));
+  EXPECT_THAT(FindCandidates({}, "c:3", "unix:/p/lockstep.sock"),
+              ElementsAre(Candidate{"c:3", "LOCKSTEP_ADDRESS"}));
+}
+
 TEST(Connect, ListsAllThatWasTriedWithTheReasons) {
   const CommandResult result =
       RunLockstep({"status", "--address", "unix:/nonexistent/a.sock", "--address", "127.0.0.1:1"});

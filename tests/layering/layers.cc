@@ -168,7 +168,9 @@ const std::vector<Layer>& Layers() {
         "coordinator/lease", "coordinator/operation", "coordinator/status", "coordinator/wire"},
        {"pb", "threads"}},
       // `lockstep dev`: starts the programs, as anybody would.
-      {"ctl/dev", {"engine/base", "engine/chain"}, {"threads"}},
+      {"ctl/dev",
+       {"engine/base", "engine/chain", "engine/postgres", "engine/catalog"},
+       {"threads"}},
       {"ctl",
        {"ctl/direct", "ctl/dev", "engine/base", "engine/sql", "engine/chain", "engine/postgres",
         "engine/catalog", "engine/schema", "proto/convert"},
