@@ -23,6 +23,7 @@
 #include "engine/base/mutex.h"
 #include "engine/base/status_macros.h"
 #include "engine/postgres/conninfo.h"
+#include "proto/convert/time.h"
 
 namespace lockstep {
 namespace agent {
@@ -38,6 +39,7 @@ constexpr absl::Duration kMinGoodbye = absl::Milliseconds(100);
 // Of an agent that is destroyed without Stop.
 constexpr absl::Duration kStopLimit = absl::Seconds(1);
 constexpr absl::Duration kMaxStop = absl::Hours(1);
+constexpr absl::Duration kMaxReserve = absl::Hours(1);
 
 std::string DefaultInstance() {
   std::array<char, 256> name{};
@@ -111,6 +113,9 @@ class AgentImpl : public Agent {
     out.identity.set_nonce(base::NewNonce());
     out.identity.set_agent_version(LOCKSTEP_VERSION);
     *out.identity.mutable_declaration() = std::move(declaration);
+    if (options.reserve.has_value()) {
+      *out.identity.mutable_reserve() = convert::ToProto(*options.reserve);
+    }
     return out;
   }
 
@@ -164,6 +169,11 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentOptions options) {
   if (options.reconnect_cap <= absl::ZeroDuration()) {
     return base::MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
                            "reconnect_cap must be longer than zero");
+  }
+  if (options.reserve.has_value() &&
+      (*options.reserve < absl::ZeroDuration() || *options.reserve > agent::kMaxReserve)) {
+    return base::MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                           "reserve must be 0 s to 1 h");
   }
   if (!options.migrate_database.empty()) {
     RETURN_IF_ERROR(agent::CheckConninfo(options.migrate_database));

@@ -8,6 +8,12 @@
 
 namespace lockstep::ctl {
 
+namespace {
+
+constexpr char kStarting[] = "starting";
+
+}  // namespace
+
 Health HealthOf(const v1::InstanceStatus& instance) {
   switch (instance.gate().state()) {
     case v1::GATE_STATE_REFUSED:
@@ -15,6 +21,7 @@ Health HealthOf(const v1::InstanceStatus& instance) {
     case v1::GATE_STATE_WAIT:
       return Health::kWaiting;
     case v1::GATE_STATE_OPEN:
+      if (instance.state() == kStarting) return Health::kStarting;
       return instance.connected() ? Health::kOpen : Health::kLost;
     default:
       return Health::kUnknown;
@@ -48,6 +55,8 @@ std::string GateWord(const v1::InstanceStatus& instance, absl::Time now) {
   switch (HealthOf(instance)) {
     case Health::kOpen:
       return "open";
+    case Health::kStarting:
+      return kStarting;
     case Health::kLost:
       return "lost";
     case Health::kRefused:
@@ -67,6 +76,7 @@ std::string LastSeen(const v1::InstanceStatus& instance) {
 
 std::string GateNote(const v1::InstanceStatus& instance) {
   const v1::Gate& gate = instance.gate();
+  if (HealthOf(instance) == Health::kStarting) return "reserved by `lockstep-agent wait`";
   if (gate.state() == v1::GATE_STATE_OPEN) {
     return instance.connected() ? "" : "admitted, but its connection is lost";
   }

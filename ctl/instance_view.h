@@ -12,7 +12,7 @@
 namespace lockstep::ctl {
 
 // How bad an instance is; the worst of its instances is the service's.
-enum class Health { kOpen = 0, kUnknown = 1, kLost = 2, kWaiting = 3, kRefused = 4 };
+enum class Health { kOpen = 0, kUnknown = 1, kStarting = 2, kLost = 3, kWaiting = 4, kRefused = 5 };
 
 Health HealthOf(const v1::InstanceStatus& instance);
 Tone ToneOf(Health health);
@@ -20,7 +20,8 @@ Tone ToneOf(Health health);
 // The instance that is worst; the one registered first among equals. `service` must have instances.
 const v1::InstanceStatus& WorstOf(const v1::ServiceStatus& service);
 
-// "open", "waiting 12s", "refused", "lost" (open, but its stream is not connected).
+// "open", "waiting 12s", "refused", "lost" (open, but its stream is not connected), "starting" (an
+// init container has reserved its place).
 std::string GateWord(const v1::InstanceStatus& instance, absl::Time now);
 
 // "2s"; "-" when it is not connected.

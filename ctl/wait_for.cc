@@ -88,7 +88,11 @@ WaitVerdict CheckServiceGate(const v1::ClusterStatus& status, const std::string&
                              instance.instance(), ": ", GateNote(instance)),
                 instance.gate().hint()};
       }
-      if (instance.gate().state() == v1::GATE_STATE_OPEN) continue;
+      // A reservation is not an instance yet.
+      if (HealthOf(instance) != Health::kStarting &&
+          instance.gate().state() == v1::GATE_STATE_OPEN) {
+        continue;
+      }
       ++waiting;
       if (blocker == nullptr) blocker = &instance;
     }

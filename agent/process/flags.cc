@@ -24,7 +24,7 @@ namespace {
 constexpr char kDescription[] =
     "Starts a service only on a database schema that it can run on, and supervises it.";
 
-constexpr char kFooter[] = R"(Examples:
+constexpr char kRunExamples[] = R"(Examples:
   lockstep-agent run --service-file lockstep.yaml --chain-sum chain.sum -- ./server --port 8080
   lockstep-agent run --http 0 --ready-url http://127.0.0.1:8080/health -- ./server
   lockstep-agent run --migrate-database-file /run/secrets/migrator -- ./server
@@ -40,7 +40,43 @@ Exit code: that of COMMAND, 128+N when signal N ended it, and
   127  COMMAND was not found
   143  SIGTERM while waiting at the gate (128+N for signal N); COMMAND was never started)";
 
+constexpr char kWaitExamples[] = R"(Examples:
+  lockstep-agent wait --service-file lockstep.yaml --chain-sum chain.sum --gate-timeout 5m
+  lockstep-agent wait --reserve --instance "$POD_NAME" --service-file lockstep.yaml --chain-sum chain.sum
+
+For an init container: the service that starts afterwards needs an agent of its own (the library,
+`run` or `sidecar`) to count while it runs. With --reserve no contract that concerns it is granted
+before that agent, under the same --instance, is there, or --reserve-for is over.
+
+Exit code:
+    0  the gate is open: this build may serve
+  123  the gate refused this build for good
+  124  the gate did not open within --gate-timeout
+  125  the agent failed, or was called wrongly
+  143  SIGTERM while waiting (128+N for signal N))";
+
+constexpr char kSidecarExamples[] = R"(Examples:
+  lockstep-agent sidecar --http 8099 --ready-url http://127.0.0.1:8080/health \
+    --service-file lockstep.yaml --chain-sum chain.sum --instance "$POD_NAME"
+  until curl -sf http://127.0.0.1:8099/gate; do sleep 1; done; exec ./server    # beside it
+
+Answers on 127.0.0.1: /gate (200 open, 503 not yet, 409 refused for good), /readyz (200 while the
+gate is open and --ready-url answers 2xx), /livez (always 200). Holds the session of the service
+that runs beside it; a gate that refuses does not end it.
+On SIGTERM, SIGINT or SIGQUIT the session drains: it counts until --ready-url is answered by nobody,
+at most for --drain-timeout, and without --ready-url that long. A second signal ends it at once.
+
+Exit code: 0 after a signal, 125 when the agent failed, or was called wrongly)";
+
+constexpr char kFooter[] = R"(Examples:
+  lockstep-agent run --service-file lockstep.yaml --chain-sum chain.sum -- ./server --port 8080
+  lockstep-agent wait --reserve --instance "$POD_NAME" --service-file lockstep.yaml --chain-sum chain.sum
+  lockstep-agent sidecar --http 8099 --service-file lockstep.yaml --chain-sum chain.sum
+
+`lockstep-agent VERB --help` tells the flags and exit codes of each.)";
+
 constexpr int64_t kMaxSecretBytes = 64 << 10;
+constexpr absl::Duration kMaxReserve = absl::Hours(1);
 
 // Where a coordinator listens when nobody says.
 const char* const kDefaultAddresses[] = {"unix:/run/lockstep/lockstep.sock", "127.0.0.1:7411"};
@@ -49,6 +85,9 @@ const char* const kDefaultAddresses[] = {"unix:/run/lockstep/lockstep.sock", "12
 struct Raw {
   std::string migrate_database_file;
   std::string gate_timeout = "10m";
+  bool reserve = false;
+  std::string reserve_for = "2m";
+  std::string drain_timeout = "25s";
   int http = -1;
   std::string log_level = "info";
   std::string log_format = "auto";
@@ -60,37 +99,68 @@ std::string VariableOf(const std::string& flag) {
   return name;
 }
 
-void AddFlags(CLI::App& run, RunFlags& flags, Raw& raw) {
-  const auto add = [&](const std::string& name, auto& target, const std::string& help) {
-    return run.add_option(name, target, help)->envname(VariableOf(name));
-  };
-  add("--address", flags.agent.addresses,
-      "HOST:PORT or unix:PATH of a coordinator; repeatable (default: the system's socket, then "
-      "127.0.0.1:7411)")
-      ->envname("LOCKSTEP_ADDRESS")
-      ->delimiter(',');
-  add("--service-file", flags.agent.service_file, "The service's lockstep.yaml");
-  add("--chain-sum", flags.agent.chain_sum, "The chain.sum that the build was made with");
-  add("--instance", flags.agent.instance, "Name of this instance (default: host name and pid)");
-  add("--build", flags.agent.build, "Image or commit of the build");
-  add("--migrate-database", flags.agent.migrate_database,
-      "Connection to apply migrations on; without it this agent applies none");
-  add("--migrate-database-file", raw.migrate_database_file,
-      "File that holds the value of --migrate-database");
-  run.add_flag("--allow-superuser", flags.agent.allow_superuser,
-               "Apply migrations as a superuser; for development")
-      ->envname(VariableOf("--allow-superuser"));
-  add("--gate-timeout", raw.gate_timeout, "How long to wait for the gate, e.g. 90s; 0: for ever")
-      ->capture_default_str();
-  add("--http", raw.http, "Serve /gate, /livez and /readyz on 127.0.0.1 at this port; 0 picks one")
-      ->check(CLI::Range(0, 65535));
-  add("--ready-url", flags.ready_url,
-      "http:// URL of COMMAND that answers 2xx once it serves (default: it serves at once)");
-  add("--log-level", raw.log_level, "debug, info, warning, error or off")->capture_default_str();
-  add("--log-format", raw.log_format, "auto, json or text")
-      ->check(CLI::IsMember({"auto", "json", "text"}))
-      ->capture_default_str();
-}
+// Adds flags with their twins in the environment.
+class Adder {
+ public:
+  Adder(CLI::App& app, Flags& flags, Raw& raw) : app_(app), flags_(flags), raw_(raw) {}
+
+  // What every verb needs.
+  void Common() {
+    Add("--address", flags_.agent.addresses,
+        "HOST:PORT or unix:PATH of a coordinator; repeatable (default: the system's socket, then "
+        "127.0.0.1:7411)")
+        ->envname("LOCKSTEP_ADDRESS")
+        ->delimiter(',');
+    Add("--service-file", flags_.agent.service_file, "The service's lockstep.yaml");
+    Add("--chain-sum", flags_.agent.chain_sum, "The chain.sum that the build was made with");
+    Add("--instance", flags_.agent.instance, "Name of this instance (default: host name and pid)");
+    Add("--build", flags_.agent.build, "Image or commit of the build");
+    Add("--log-level", raw_.log_level, "debug, info, warning, error or off")->capture_default_str();
+    Add("--log-format", raw_.log_format, "auto, json or text")
+        ->check(CLI::IsMember({"auto", "json", "text"}))
+        ->capture_default_str();
+  }
+  void Migrate() {
+    Add("--migrate-database", flags_.agent.migrate_database,
+        "Connection to apply migrations on; without it this agent applies none");
+    Add("--migrate-database-file", raw_.migrate_database_file,
+        "File that holds the value of --migrate-database");
+    Switch("--allow-superuser", flags_.agent.allow_superuser,
+           "Apply migrations as a superuser; for development");
+  }
+  void GateTimeout() {
+    Add("--gate-timeout", raw_.gate_timeout, "How long to wait for the gate, e.g. 90s; 0: for ever")
+        ->capture_default_str();
+  }
+  CLI::Option* Http() {
+    return Add("--http", raw_.http,
+               "Serve /gate, /livez and /readyz on 127.0.0.1 at this port; 0 picks one")
+        ->check(CLI::Range(0, 65535));
+  }
+  void ReadyUrl(const std::string& help) { Add("--ready-url", flags_.ready_url, help); }
+  void Reserve() {
+    Switch("--reserve", raw_.reserve, "Keep the place of --instance until its own agent is there");
+    Add("--reserve-for", raw_.reserve_for, "At most this long, up to 1h")->capture_default_str();
+  }
+  void DrainTimeout() {
+    Add("--drain-timeout", raw_.drain_timeout,
+        "How long the session counts after SIGTERM at most; 0: no limit")
+        ->capture_default_str();
+  }
+
+ private:
+  template <typename Target>
+  CLI::Option* Add(const std::string& name, Target& target, const std::string& help) {
+    return app_.add_option(name, target, help)->envname(VariableOf(name));
+  }
+  void Switch(const std::string& name, bool& target, const std::string& help) {
+    app_.add_flag(name, target, help)->envname(VariableOf(name));
+  }
+
+  CLI::App& app_;
+  Flags& flags_;
+  Raw& raw_;
+};
 
 // CLI11 does not know what follows "--".
 class RunFormatter : public CLI::Formatter {
@@ -100,9 +170,48 @@ class RunFormatter : public CLI::Formatter {
   }
 };
 
+// Adds the verbs, and flags to the one that is `asked` for: the variables in the environment of
+// another verb's flags are not this one's.
+void AddVerbs(CLI::App& app, const std::string& asked, Flags& flags, Raw& raw) {
+  CLI::App* const run = app.add_subcommand("run", "Wait for the gate, then run COMMAND");
+  run->formatter(std::make_shared<RunFormatter>());
+  run->footer(kRunExamples);
+  CLI::App* const wait =
+      app.add_subcommand("wait", "Wait for the gate, then exit: for an init container");
+  wait->footer(kWaitExamples);
+  CLI::App* const sidecar = app.add_subcommand(
+      "sidecar", "Answer probes and hold the session beside a container that runs the service");
+  sidecar->footer(kSidecarExamples);
+  if (asked == "run") {
+    flags.verb = Verb::kRun;
+    Adder adder(*run, flags, raw);
+    adder.Common();
+    adder.Migrate();
+    adder.GateTimeout();
+    adder.Http();
+    adder.ReadyUrl(
+        "http:// URL of COMMAND that answers 2xx once it serves (default: it serves at once)");
+  } else if (asked == "wait") {
+    flags.verb = Verb::kWait;
+    Adder adder(*wait, flags, raw);
+    adder.Common();
+    adder.GateTimeout();
+    adder.Reserve();
+  } else if (asked == "sidecar") {
+    flags.verb = Verb::kSidecar;
+    Adder adder(*sidecar, flags, raw);
+    adder.Common();
+    adder.Migrate();
+    adder.Http()->required();
+    adder.ReadyUrl(
+        "http:// URL of the service that answers 2xx while it serves (default: with an open gate)");
+    adder.DrainTimeout();
+  }
+}
+
 absl::Status Usage(const std::string& message) { return absl::InvalidArgumentError(message); }
 
-absl::Status ReadSecret(const Raw& raw, RunFlags& flags) {
+absl::Status ReadSecret(const Raw& raw, Flags& flags) {
   if (raw.migrate_database_file.empty()) return absl::OkStatus();
   if (!flags.agent.migrate_database.empty()) {
     return Usage("--migrate-database and --migrate-database-file exclude each other");
@@ -114,13 +223,40 @@ absl::Status ReadSecret(const Raw& raw, RunFlags& flags) {
   return absl::OkStatus();
 }
 
-absl::Status Finish(const Raw& raw, RunFlags& flags) {
-  if (flags.command.empty()) return Usage("no command: write it after --");
-  if (!absl::ParseDuration(raw.gate_timeout, &flags.gate_timeout) ||
-      flags.gate_timeout < absl::ZeroDuration()) {
-    return Usage(absl::StrCat("--gate-timeout: not a duration: ", raw.gate_timeout));
+// Zero means for ever.
+absl::Status ReadTimeout(const std::string& flag, const std::string& text, absl::Duration* out) {
+  if (!absl::ParseDuration(text, out) || *out < absl::ZeroDuration()) {
+    return Usage(absl::StrCat(flag, ": not a duration: ", text));
   }
-  if (flags.gate_timeout == absl::ZeroDuration()) flags.gate_timeout = absl::InfiniteDuration();
+  if (*out == absl::ZeroDuration()) *out = absl::InfiniteDuration();
+  return absl::OkStatus();
+}
+
+absl::Status ReadReserve(const Raw& raw, Flags& flags) {
+  if (!raw.reserve) return absl::OkStatus();
+  absl::Duration reserve;
+  if (!absl::ParseDuration(raw.reserve_for, &reserve) || reserve <= absl::ZeroDuration() ||
+      reserve > kMaxReserve) {
+    return Usage(absl::StrCat("--reserve-for: not a duration up to 1h: ", raw.reserve_for));
+  }
+  // A made-up name would never be taken over.
+  if (flags.agent.instance.empty()) {
+    return Usage("--reserve needs --instance, the name under which the service itself registers");
+  }
+  flags.reserve = reserve;
+  return absl::OkStatus();
+}
+
+absl::Status Finish(const Raw& raw, Flags& flags) {
+  if (flags.verb == Verb::kRun && flags.command.empty()) {
+    return Usage("no command: write it after --");
+  }
+  if (flags.verb != Verb::kRun && !flags.command.empty()) {
+    return Usage("a command after -- is for run only");
+  }
+  RETURN_IF_ERROR(ReadTimeout("--gate-timeout", raw.gate_timeout, &flags.gate_timeout));
+  RETURN_IF_ERROR(ReadTimeout("--drain-timeout", raw.drain_timeout, &flags.drain_timeout));
+  RETURN_IF_ERROR(ReadReserve(raw, flags));
   if (!base::ParseLogLevel(raw.log_level, &flags.log.level)) {
     return Usage(absl::StrCat("--log-level: not a level: ", raw.log_level));
   }
@@ -141,7 +277,8 @@ ParsedFlags Failed(const std::string& message) {
   ParsedFlags parsed;
   parsed.exit_code = kExitAgentFailure;
   parsed.text = absl::StrCat("error: ", message,
-                             "\n  hint: lockstep-agent run --help shows flags and examples\n");
+                             "\n  hint: lockstep-agent run --help, wait --help or sidecar --help "
+                             "shows flags and examples\n");
   return parsed;
 }
 
@@ -164,7 +301,7 @@ ParsedFlags Parse(CLI::App& app, std::vector<std::string> arguments) {
 ParsedFlags ParseFlags(int argc, const char* const* argv) {
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
-  RunFlags flags;
+  Flags flags;
   Raw raw;
   if (dashes != arguments.end()) flags.command.assign(dashes + 1, arguments.end());
   arguments.erase(dashes, arguments.end());
@@ -173,10 +310,7 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
   app.set_version_flag("--version", absl::StrCat("lockstep-agent ", LOCKSTEP_VERSION));
   app.require_subcommand(1);
   app.footer(kFooter);
-  CLI::App* const run = app.add_subcommand("run", "Wait for the gate, then run COMMAND");
-  run->formatter(std::make_shared<RunFormatter>());
-  run->footer(kFooter);
-  AddFlags(*run, flags, raw);
+  AddVerbs(app, arguments.empty() ? "" : arguments.front(), flags, raw);
   ParsedFlags parsed = Parse(app, std::move(arguments));
   if (parsed.exit_code.has_value()) return parsed;
   if (const absl::Status status = Finish(raw, flags); !status.ok()) {

@@ -24,17 +24,22 @@ inline constexpr int kExitSignalBase = 128;
 // The environment never goes on to the child from here: all variables that begin with it.
 inline constexpr char kSecretVariable[] = "LOCKSTEP_AGENT_MIGRATE_DATABASE";
 
-struct RunFlags {
+enum class Verb { kRun, kWait, kSidecar };
+
+struct Flags {
+  Verb verb = Verb::kRun;
   AgentOptions agent;
   absl::Duration gate_timeout = absl::Minutes(10);  // Infinite for --gate-timeout 0.
   std::optional<int> http_port;                     // Absent: no HTTP; 0: any port.
   std::string ready_url;
+  std::optional<absl::Duration> reserve;             // Of wait.
+  absl::Duration drain_timeout = absl::Seconds(25);  // Of sidecar; infinite for 0.
   base::LogOptions log;
-  std::vector<std::string> command;  // What follows "--"; never empty.
+  std::vector<std::string> command;  // Of run: what follows "--"; never empty.
 };
 
 struct ParsedFlags {
-  RunFlags flags;
+  Flags flags;
   // Where there is nothing to run (--help, --version, a usage error): the text to print, to
   // standard error when `exit_code` is not 0.
   std::optional<int> exit_code;

@@ -5,7 +5,9 @@
 
 #include "agent/process/flags.h"
 #include "agent/process/run.h"
+#include "agent/process/sidecar.h"
 #include "agent/process/supervisor.h"
+#include "agent/process/wait.h"
 #include "engine/base/log.h"
 
 int main(int argc, char** argv) {
@@ -19,5 +21,12 @@ int main(int argc, char** argv) {
   }
   process::WipeSecrets(argc, argv);
   base::InitLogging(parsed.flags.log);
-  return process::Run(parsed.flags, supervisor, Agent::Start);
+  switch (parsed.flags.verb) {
+    case process::Verb::kRun:
+      return process::Run(parsed.flags, supervisor, Agent::Start);
+    case process::Verb::kWait:
+      return process::Wait(parsed.flags, supervisor, Agent::Start);
+    case process::Verb::kSidecar:
+      return process::Sidecar(parsed.flags, supervisor, Agent::Start);
+  }
 }

@@ -1,6 +1,10 @@
 #include "agent/process/probes.h"
 
+#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+
+#include "engine/base/log.h"
+#include "engine/base/status_macros.h"
 
 namespace lockstep::process {
 namespace {
@@ -25,6 +29,25 @@ bool Progress::Advance(Phase phase) {
   if (phase <= phase_) return false;
   phase_ = phase;
   return true;
+}
+
+bool Progress::SetServing(bool serving) {
+  const Phase wanted = serving ? Phase::kServing : Phase::kStarting;
+  base::MutexLock lock(mu_);
+  if (phase_ == wanted || (phase_ != Phase::kStarting && phase_ != Phase::kServing)) return false;
+  phase_ = wanted;
+  return true;
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeProbes(int port, const Agent& agent,
+                                                        const Progress& progress) {
+  ASSIGN_OR_RETURN(
+      auto http,
+      HttpServer::Start(port, {{"/livez", LiveReply},
+                               {"/gate", [&agent] { return GateReply(agent.gate()); }},
+                               {"/readyz", [&progress] { return ReadyReply(progress.phase()); }}}));
+  base::LogInfo("http listening", {{"address", "127.0.0.1"}, {"port", absl::StrCat(http->port())}});
+  return http;
 }
 
 HttpReply LiveReply() { return {.status = kOk, .json = Dump({{"live", true}})}; }

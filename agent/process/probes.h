@@ -6,7 +6,10 @@
 #ifndef LOCKSTEP_AGENT_PROCESS_PROBES_H_
 #define LOCKSTEP_AGENT_PROCESS_PROBES_H_
 
+#include <memory>
+
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "lockstep/agent.h"
 
 #include "agent/process/http.h"
@@ -29,11 +32,19 @@ class Progress {
   // Moves on. Returns false, and stays, when that would go back: a ready URL that answers while the
   // child is drained does not make it serve again.
   bool Advance(Phase phase);
+  // Between kStarting and kServing, both ways. Returns false when nothing changed, also before and
+  // after the two.
+  bool SetServing(bool serving);
 
  private:
   mutable base::Mutex mu_;
   Phase phase_ ABSL_GUARDED_BY(mu_) = Phase::kGate;
 };
+
+// Answers the three on 127.0.0.1 at `port`; fails as HttpServer::Start does. Agent and progress
+// must outlive it.
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeProbes(int port, const Agent& agent,
+                                                        const Progress& progress);
 
 HttpReply LiveReply();
 HttpReply GateReply(const GateVerdict& verdict);

@@ -9,8 +9,8 @@
 
 namespace lockstep::process {
 
-ReadyPoller::ReadyPoller(ReadyPollerOptions options, std::function<void()> ready)
-    : options_(std::move(options)), ready_(std::move(ready)), thread_([this] { Run(); }) {}
+ReadyPoller::ReadyPoller(ReadyPollerOptions options, std::function<void(bool ready)> changed)
+    : options_(std::move(options)), changed_(std::move(changed)), thread_([this] { Run(); }) {}
 
 ReadyPoller::~ReadyPoller() {
   {
@@ -22,10 +22,18 @@ ReadyPoller::~ReadyPoller() {
 }
 
 void ReadyPoller::Run() {
+  bool ready = false;
+  int failures = 0;
   do {
     const int status = ProbeUrl(options_.url, options_.timeout);
     base::LogDebug("ready URL asked", {{"url", options_.url}, {"status", std::to_string(status)}});
-    if (status >= 200 && status < 300) return ready_();
+    const bool good = status >= 200 && status < 300;
+    failures = good ? 0 : failures + 1;
+    if (good != ready && (good || failures >= options_.failures)) {
+      ready = good;
+      changed_(ready);
+    }
+    if (ready && !options_.for_ever) return;
   } while (Rest());
 }
 

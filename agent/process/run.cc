@@ -4,7 +4,6 @@
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -15,7 +14,6 @@
 #include "agent/process/http.h"
 #include "agent/process/probes.h"
 #include "agent/process/ready_poller.h"
-#include "engine/base/error_info.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
 #include "engine/chain/service_file.h"
@@ -23,33 +21,19 @@
 namespace lockstep::process {
 namespace {
 
-// How an error of ours is told and what it makes us exit with.
-int Fail(absl::string_view what, const absl::Status& status, int code) {
-  const base::ErrorInfo info = base::GetErrorInfo(status).value_or(base::ErrorInfo{});
-  base::LogError(what, {{"error", std::string(status.message())},
-                        {"reason", info.reason},
-                        {"hint", info.hint},
-                        {"exit", absl::StrCat(code)}});
-  return code;
-}
-
-bool EndsTheWait(int signal) {
-  return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP;
-}
-
 // SIGHUP is not among them: services read their configuration again on it.
 bool Drains(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT; }
 
 class Program {
  public:
-  Program(const RunFlags& flags, bool die_with_us, Supervisor& supervisor, Agent& agent)
+  Program(const Flags& flags, bool die_with_us, Supervisor& supervisor, Agent& agent)
       : flags_(flags), die_with_us_(die_with_us), supervisor_(supervisor), agent_(agent) {}
 
   int Run() {
     if (const absl::Status status = ServeHttp(); !status.ok()) {
       return Fail("http failed", status, kExitAgentFailure);
     }
-    std::optional<int> code = WaitAtGate();
+    std::optional<int> code = WaitAtGate(agent_, supervisor_, flags_.gate_timeout);
     if (!code.has_value()) code = Supervise();
     progress_.Advance(Phase::kEnded);
     poller_.reset();
@@ -60,37 +44,8 @@ class Program {
  private:
   absl::Status ServeHttp() {
     if (!flags_.http_port.has_value()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(
-        http_, HttpServer::Start(*flags_.http_port,
-                                 {{"/livez", LiveReply},
-                                  {"/gate", [this] { return GateReply(agent_.gate()); }},
-                                  {"/readyz", [this] { return ReadyReply(progress_.phase()); }}}));
-    base::LogInfo("http listening",
-                  {{"address", "127.0.0.1"}, {"port", absl::StrCat(http_->port())}});
+    ASSIGN_OR_RETURN(http_, ServeProbes(*flags_.http_port, agent_, progress_));
     return absl::OkStatus();
-  }
-
-  // Returns what to exit with, or nothing once the gate is open.
-  std::optional<int> WaitAtGate() {
-    absl::Status gate;
-    std::thread waiter([&] {
-      gate = agent_.WaitUntilServable(flags_.gate_timeout);
-      supervisor_.Wake();
-    });
-    for (;;) {
-      const Event event = supervisor_.Next(absl::InfiniteDuration());
-      if (event.kind == Event::kWoken) break;
-      if (event.kind != Event::kSignal || !EndsTheWait(event.signal)) continue;
-      base::LogInfo("interrupted at the gate", {{"signal", strsignal(event.signal)}});
-      agent_.Stop("interrupted at the gate");
-      waiter.join();
-      return kExitSignalBase + event.signal;
-    }
-    waiter.join();
-    if (gate.ok()) return std::nullopt;
-    if (absl::IsFailedPrecondition(gate)) return Fail("gate refused", gate, kExitGateRefused);
-    if (absl::IsDeadlineExceeded(gate)) return Fail("gate timeout", gate, kExitGateTimeout);
-    return Fail("gate failed", gate, kExitAgentFailure);
   }
 
   int Supervise() {
@@ -118,10 +73,10 @@ class Program {
   }
 
   void AwaitReady() {
-    const auto serve = [this] {
+    const auto serve = [this](bool) {
       if (progress_.Advance(Phase::kServing)) agent_.SetServing(true);
     };
-    if (flags_.ready_url.empty()) return serve();
+    if (flags_.ready_url.empty()) return serve(true);
     poller_ = std::make_unique<ReadyPoller>(ReadyPollerOptions{.url = flags_.ready_url}, serve);
   }
 
@@ -132,7 +87,7 @@ class Program {
     agent_.Drain();
   }
 
-  const RunFlags& flags_;
+  const Flags& flags_;
   const bool die_with_us_;
   Supervisor& supervisor_;
   Agent& agent_;
@@ -145,13 +100,13 @@ class Program {
 
 // A `stop` service must not serve unsupervised: what its agent cannot tell the coordinator any
 // more, the coordinator concludes from silence.
-absl::StatusOr<bool> DiesWithUs(const RunFlags& flags) {
+absl::StatusOr<bool> DiesWithUs(const Flags& flags) {
   if (flags.agent.service_file.empty()) return false;
   ASSIGN_OR_RETURN(const chain::ServiceFile file, chain::LoadServiceFile(flags.agent.service_file));
   return file.on_session_loss == chain::OnSessionLoss::kStop;
 }
 
-int Run(const RunFlags& flags, Supervisor& supervisor, const AgentFactory& start_agent) {
+int Run(const Flags& flags, Supervisor& supervisor, const AgentFactory& start_agent) {
   const absl::StatusOr<bool> die_with_us = DiesWithUs(flags);
   if (!die_with_us.ok()) {
     return Fail("bad service file", die_with_us.status(), kExitAgentFailure);

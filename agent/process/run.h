@@ -7,26 +7,20 @@
 #ifndef LOCKSTEP_AGENT_PROCESS_RUN_H_
 #define LOCKSTEP_AGENT_PROCESS_RUN_H_
 
-#include <functional>
-#include <memory>
-
 #include "absl/status/statusor.h"
-#include "lockstep/agent.h"
 
 #include "agent/process/flags.h"
+#include "agent/process/gate_wait.h"
 #include "agent/process/supervisor.h"
 
 namespace lockstep::process {
 
-// Agent::Start, or what a test has instead.
-using AgentFactory = std::function<absl::StatusOr<std::unique_ptr<Agent>>(const AgentOptions&)>;
-
 // Whether the child must not outlive us: the service file says `on_session_loss: stop`. Fails as
 // chain::LoadServiceFile does.
-absl::StatusOr<bool> DiesWithUs(const RunFlags& flags);
+absl::StatusOr<bool> DiesWithUs(const Flags& flags);
 
 // Runs to the end and returns what to exit with (see flags.h). Blocks; main thread only.
-int Run(const RunFlags& flags, Supervisor& supervisor, const AgentFactory& start_agent);
+int Run(const Flags& flags, Supervisor& supervisor, const AgentFactory& start_agent);
 
 }  // namespace lockstep::process
 

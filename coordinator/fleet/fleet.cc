@@ -104,6 +104,10 @@ void Fleet::Answer(const std::string& session_id, const absl::StatusOr<Verdict>&
       entry.member.known = true;
       entry.member.verdict = *verdict;
       entry.member.admitted = entry.member.admitted || opened;
+      if (entry.member.declaration.reserve.has_value()) {  // One that ended is judged anew.
+        entry.member.admitted = verdict->state == GateState::kOpen;
+        entry.member.reserved = entry.member.admitted;
+      }
       if (opened) {
         base::LogInfo("gate opened", {{"service", entry.member.declaration.service},
                                       {"instance", entry.member.declaration.instance},
@@ -192,6 +196,7 @@ void Fleet::Refresh(const GateView& view) {
 std::string Fleet::NextState(const Entry& entry) const {
   const Member& member = entry.member;
   if (member.connected || entry.asking) return "";  // An admission under way is waited for.
+  if (member.reserved) return "";                   // EndReservations'.
   if (member.gone) return "closed";
   const absl::Duration silent = options_.clock->SinceBoot() - member.last_seen;
   if (!member.admitted) return silent > options_.durations.waiting_grace ? "closed" : "";
@@ -204,6 +209,7 @@ std::string Fleet::NextState(const Entry& entry) const {
 void Fleet::Sweep() {
   const auto leader = options_.leadership();
   if (!leader.has_value()) return;
+  EndReservations(*leader);
   std::vector<std::pair<std::string, std::string>> moves;
   {
     base::MutexLock lock(mu_);
@@ -222,6 +228,41 @@ void Fleet::Sweep() {
     EndMove(id, state, moving);
   }
   if (!moves.empty()) options_.on_change();
+}
+
+// Reservations end in the database, by its clock or because their instance took over. Asks it only
+// while there are any.
+void Fleet::EndReservations(const LeaderToken& leader) {
+  std::vector<std::string> reserved;
+  {
+    base::MutexLock lock(mu_);
+    for (const auto& [id, entry] : entries_) {
+      if (entry.member.reserved && !entry.member.connected && !entry.asking) reserved.push_back(id);
+    }
+  }
+  if (reserved.empty()) return;
+  auto connection = options_.database->Take();
+  const auto left = connection.ok() ? ExpireReservations(**connection, leader)
+                                    : absl::StatusOr<std::set<std::string>>(connection.status());
+  if (!left.ok()) {
+    base::LogWarning("reservations could not be ended",
+                     {{"error", std::string(left.status().message())}});
+    return;
+  }
+  bool ended = false;
+  {
+    base::MutexLock lock(mu_);
+    for (const std::string& id : reserved) {
+      const auto found = entries_.find(id);
+      if (left->contains(id) || found == entries_.end()) continue;
+      if (found->second.member.connected || found->second.asking) continue;  // It asks again.
+      base::LogInfo("reservation ended", {{"service", found->second.member.declaration.service},
+                                          {"instance", found->second.member.declaration.instance}});
+      entries_.erase(found);
+      ended = true;
+    }
+  }
+  if (ended) options_.on_change();
 }
 
 bool Fleet::MoveRow(const LeaderToken& leader, const std::string& session_id,
@@ -274,7 +315,9 @@ absl::Status Fleet::Reload() {
     member.declaration.can_migrate = false;
     member.verdict = row.verdict;
     member.known = true;
-    member.admitted = row.state == "live" || row.state == "draining" || row.state == "suspect";
+    member.reserved = row.state == "starting";
+    member.admitted =
+        member.reserved || row.state == "live" || row.state == "draining" || row.state == "suspect";
     member.draining = row.state == "draining";
     member.suspect = row.state == "suspect";
     // A full TTL to come back to the new leader.

@@ -47,6 +47,7 @@ struct Member {
   bool draining = false;
   bool suspect = false;
   bool gone = false;      // It said goodbye.
+  bool reserved = false;  // Admitted as a reservation: it counts, connected or not, for its time.
   std::string unfit_for;  // The operation whose runs it cannot apply; "" for none.
   std::string unfit_why;
   std::string unfit_hint;
@@ -119,6 +120,7 @@ class Fleet {
   void AskSoon(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Ask(const std::string& session_id);
   void Answer(const std::string& session_id, const absl::StatusOr<Verdict>& verdict);
+  void EndReservations(const LeaderToken& leader);
   std::string NextState(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool MoveRow(const LeaderToken& leader, const std::string& session_id, const std::string& state);
   void EndMove(const std::string& session_id, const std::string& state, bool moved);

@@ -24,7 +24,7 @@ SELECT m.version, m.title, m.phase, m.transactional,
               WHERE NOT EXISTS (SELECT FROM lockstep.history d WHERE d.version = w)),
        ARRAY(SELECT b FROM unnest(m.needs_backfill) b
               WHERE NOT EXISTS (SELECT FROM lockstep.backfill f WHERE f.name = b AND f.state = 'done')),
-       CASE WHEN m.phase = 'contract' THEN lockstep.concerned_sessions(m.version) ELSE 0 END
+       CASE WHEN m.phase = 'contract' THEN lockstep.concerned_sessions(m.version, true) ELSE 0 END
   FROM (SELECT x.* FROM lockstep.migration x
          WHERE x.version > (SELECT applied FROM lockstep.chain)
         UNION ALL

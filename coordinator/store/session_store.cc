@@ -51,7 +51,10 @@ absl::StatusOr<Verdict> Admit(Connection& connection, const Declaration& d) {
              Param(d.stop_on_session_loss ? "stop" : "keep"), Param(d.can_migrate),
              Param(d.migrate_error)}));
     verdict = VerdictOf(result.only());
-    return absl::OkStatus();
+    if (!d.reserve.has_value() || verdict.state != GateState::kOpen) return absl::OkStatus();
+    return connection
+        .Query("SELECT lockstep.reserve($1, $2)", {Param(d.session_id), IntervalParam(*d.reserve)})
+        .status();
   }));
   return verdict;
 }
@@ -75,13 +78,24 @@ absl::StatusOr<bool> MoveSession(Connection& connection, const LeaderToken& lead
   return result.only().Bool(0);
 }
 
+absl::StatusOr<std::set<std::string>> ExpireReservations(Connection& connection,
+                                                         const LeaderToken& leader) {
+  ASSIGN_OR_RETURN(const auto result,
+                   connection.Query("SELECT lockstep.expire_reservations($1, $2)",
+                                    {Param(leader.epoch), Param(leader.holder)}));
+  std::set<std::string> left;
+  for (const Row& row : result.rows) left.insert(row.Text(0));
+  return left;
+}
+
 absl::StatusOr<std::vector<SessionRow>> ReadSessions(Connection& connection) {
   ASSIGN_OR_RETURN(
       const auto result,
       connection.Query(
           "SELECT verdict, reason, detail, hint, 0, needs, 0, 0, session_id, service, instance, "
           "nonce, build, built_for, adapted_to, uses, on_session_loss = 'stop', state, via, "
-          "can_migrate, migrate_error, extract(epoch FROM registered_at) "
+          "can_migrate, migrate_error, extract(epoch FROM registered_at), "
+          "extract(epoch FROM reserved_until) "
           "FROM lockstep.session WHERE state NOT IN ('closed', 'expired') "
           "ORDER BY service, instance, registered_at"));
   std::vector<SessionRow> sessions;
@@ -104,6 +118,7 @@ absl::StatusOr<std::vector<SessionRow>> ReadSessions(Connection& connection) {
     s.declaration.can_migrate = row.Bool(19);
     s.declaration.migrate_error = row.Text(20);
     s.registered_at = TimeOf(row, 21).value_or(absl::UnixEpoch());
+    s.reserved_until = TimeOf(row, 22);
     sessions.push_back(std::move(s));
   }
   return sessions;

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_COORDINATOR_STORE_SESSION_STORE_H_
 #define LOCKSTEP_COORDINATOR_STORE_SESSION_STORE_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@
 namespace lockstep::coordinator {
 
 // Registers (or asks again for) an instance; one transaction, durable when it returns. OPEN means
-// that the session counts from now on.
+// that the session counts from now on; one with `reserve` until that is over.
 absl::StatusOr<Verdict> Admit(postgres::Connection& connection, const Declaration& declaration);
 
 // The verdict without registering.
@@ -23,6 +24,10 @@ absl::StatusOr<Verdict> AskGate(postgres::Connection& connection, const Declarat
 // Moves a session to "draining", "suspect", "closed" or "expired". False when it was there already.
 absl::StatusOr<bool> MoveSession(postgres::Connection& connection, const LeaderToken& leader,
                                  const std::string& session_id, const std::string& state);
+
+// Expires the reservations whose time is over and returns the session ids of those that are left.
+absl::StatusOr<std::set<std::string>> ExpireReservations(postgres::Connection& connection,
+                                                         const LeaderToken& leader);
 
 // Sessions that have not ended, by service and instance.
 absl::StatusOr<std::vector<SessionRow>> ReadSessions(postgres::Connection& connection);

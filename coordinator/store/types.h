@@ -110,6 +110,8 @@ struct Declaration {
   bool stop_on_session_loss = false;
   bool can_migrate = false;
   std::string migrate_error;
+  // It asks for an instance that is yet to start: once admitted it counts for this long.
+  std::optional<absl::Duration> reserve;
 };
 
 enum class GateState { kOpen, kWait, kRefused };
@@ -131,6 +133,7 @@ struct SessionRow {
   std::string via;
   Verdict verdict;
   absl::Time registered_at;
+  std::optional<absl::Time> reserved_until;  // Of a reservation ("starting").
 };
 
 struct MigrationRow {

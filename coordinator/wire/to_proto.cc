@@ -21,6 +21,7 @@ namespace {
 constexpr size_t kMaxServiceName = 63;
 constexpr size_t kMaxReasonName = 63;
 constexpr size_t kMaxName = 128;
+constexpr absl::Duration kMaxReserve = absl::Hours(1);
 constexpr size_t kMaxMessage = 1024;
 constexpr int kMaxUses = 1000;
 // A process that was given no service file has no name; people must see it all the same.
@@ -139,6 +140,9 @@ v1::InstanceStatus InstanceOf(const InstanceState& state, absl::Duration validit
   proto.set_serving(state.serving);
   proto.set_via(state.session.via);
   *proto.mutable_registered_at() = ToProto(state.session.registered_at);
+  if (state.session.reserved_until.has_value()) {
+    *proto.mutable_reserved_until() = ToProto(*state.session.reserved_until);
+  }
   return proto;
 }
 
@@ -414,6 +418,11 @@ absl::StatusOr<Declaration> FromProto(const v1::Hello& hello) {
   RETURN_IF_ERROR(CheckText("migrate_error", hello.migrate_error(), kMaxMessage));
   d.can_migrate = hello.can_migrate();
   d.migrate_error = hello.migrate_error();
+  if (!hello.has_reserve()) return d;
+  d.reserve = convert::FromProto(hello.reserve());
+  if (*d.reserve < absl::ZeroDuration() || *d.reserve > kMaxReserve) {
+    return InvalidField("reserve", "must be 0 s to 1 h");
+  }
   return d;
 }
 

@@ -30,6 +30,22 @@ class ContractTest : public ::testing::Test {
     EXPECT_EQ(lockstep_.Admit(instance).reason, "ready");
     return instance;
   }
+  // As an init container asks for an instance.
+  Declaration Reserve(const std::string& name, Version built_for) {
+    Declaration instance = lockstep_.Instance(name, built_for);
+    instance.reserve = absl::Hours(1);
+    EXPECT_EQ(lockstep_.Admit(instance).state, GateState::kOpen);
+    EXPECT_EQ(RowOf(instance, "state"), "starting");
+    return instance;
+  }
+  void LetReservationsRunOut() {
+    lockstep_.db().RunScript("UPDATE lockstep.session SET reserved_until = clock_timestamp()");
+  }
+  std::string RowOf(const Declaration& instance, const std::string& column) {
+    return lockstep_.db().Scalar(
+        absl::StrCat("SELECT ", column, " FROM lockstep.session WHERE session_id = $1"),
+        {Param(instance.session_id)});
+  }
   std::string Applied() { return lockstep_.Scalar("SELECT applied FROM lockstep.chain"); }
 
   LockstepDatabase lockstep_;
@@ -116,6 +132,59 @@ TEST_F(ContractTest, DrainingAndSuspectSessionsCountToo) {
         IsOkAndHolds(true));
     EXPECT_THAT(lockstep_.TryGrant(2, 2), kGateClosed) << state;
   }
+}
+
+TEST_F(ContractTest, AReservationClosesTheGateUntilItIsExpired) {
+  lockstep_.Publish({{}, {.phase = "contract"}});
+  lockstep_.Run(1, 1);
+  const Declaration reserved = Reserve("pod", 1);
+  EXPECT_THAT(lockstep_.TryGrant(2, 2), kGateClosed);
+
+  // Its time is over, and nobody has expired it: it counts, but does not hold up a plan.
+  LetReservationsRunOut();
+  EXPECT_EQ(lockstep_.Scalar("SELECT lockstep.concerned_sessions(2)"), "1");
+  EXPECT_EQ(lockstep_.Scalar("SELECT lockstep.concerned_sessions(2, true)"), "0");
+  EXPECT_THAT(lockstep_.TryGrant(2, 2), IsOk());
+  EXPECT_EQ(lockstep_.Scalar("SELECT state FROM lockstep.session"), "expired");
+  // Too late: the contract is in flight.
+  EXPECT_EQ(lockstep_.Admit(lockstep_.Instance("pod", 1)).reason, "too_old");
+  EXPECT_EQ(lockstep_.Admit(reserved).reason, "too_old");
+}
+
+TEST_F(ContractTest, AnInstanceTakesOverFromItsReservation) {
+  lockstep_.Publish({{}, {.phase = "contract"}});
+  lockstep_.Run(1, 1);
+  const Declaration reserved = Reserve("pod", 1);
+  const Declaration other = Reserve("other-pod", 1);
+  // Late, and not expired: it is let in, even while the fleet drains.
+  LetReservationsRunOut();
+  ASSERT_THAT(lockstep_.admin().Query(kSetBarrier, {Param(2)}), IsOk());
+  EXPECT_EQ(lockstep_.Admit(lockstep_.Instance("stranger", 1)).reason, "draining");
+  EXPECT_EQ(lockstep_.Admit(lockstep_.Instance("pod", 1)).state, GateState::kOpen);
+  EXPECT_EQ(RowOf(reserved, "state"), "closed");
+  EXPECT_EQ(RowOf(other, "state"), "starting");
+  EXPECT_THAT(lockstep_.TryGrant(2, 2), kGateClosed);
+}
+
+TEST_F(ContractTest, AReservationIsForTheBuildThatMadeIt) {
+  lockstep_.Publish({{}, {.phase = "contract"}});
+  lockstep_.Run(1, 1);
+  Declaration adapted = lockstep_.Instance("pod", 1);
+  adapted.adapted_to = 2;
+  adapted.reserve = absl::Hours(1);
+  ASSERT_EQ(lockstep_.Admit(adapted).reason, "ready");
+  ASSERT_THAT(lockstep_.admin().Query(kSetBarrier, {Param(2)}), IsOk());
+  EXPECT_EQ(lockstep_.Admit(lockstep_.Instance("pod", 1)).reason, "draining");
+}
+
+TEST_F(ContractTest, AReservationThatIsAskedForAgainLastsFromThen) {
+  lockstep_.Publish({{}, {.phase = "contract"}});
+  lockstep_.Run(1, 1);
+  const Declaration reserved = Reserve("pod", 1);
+  LetReservationsRunOut();
+  EXPECT_EQ(lockstep_.Admit(reserved).state, GateState::kOpen);
+  EXPECT_EQ(RowOf(reserved, "state"), "starting");
+  EXPECT_EQ(RowOf(reserved, "reserved_until > clock_timestamp()"), "t");
 }
 
 TEST_F(ContractTest, AnAdaptedSessionIsNotConcerned) {

@@ -95,6 +95,15 @@ class FleetTest : public ::testing::Test {
     EXPECT_EQ(StateOf(agent), "live");
   }
 
+  Agent Reserve(const std::string& name) {
+    Declaration declaration = lockstep_.Instance(name, 1);
+    declaration.reserve = absl::Minutes(2);
+    const Agent agent = Connect(declaration);
+    EXPECT_TRUE(ComesToHear(agent, "ready"));
+    Settle();
+    return agent;
+  }
+
   static constexpr int kThreads = 1;
   LockstepDatabase lockstep_;
   testing::SimClock clock_;
@@ -123,6 +132,55 @@ TEST_F(FleetTest, TwoHundredInstancesAtOnceWaitAndOpenWhenTheirVersionIsApplied)
   EXPECT_EQ(
       std::count_if(members.begin(), members.end(), [](const Member& m) { return m.admitted; }),
       200);
+}
+
+TEST_F(FleetTest, AReservationCountsBeyondItsGoodbyeUntilItsTimeIsOver) {
+  lockstep_.Publish({{}});
+  lockstep_.Run(1, 1);
+  const Agent said_goodbye = Reserve("one");
+  const Agent vanished = Reserve("two");
+  Disconnect(said_goodbye, true);
+  Disconnect(vanished);
+  clock_.Advance(absl::Hours(10));  // Not the clock that counts.
+  fleet_->Sweep();
+  EXPECT_EQ(StateOf(said_goodbye), "starting");
+  EXPECT_EQ(StateOf(vanished), "starting");
+  EXPECT_EQ(fleet_->Members().size(), 2u);
+
+  lockstep_.db().RunScript("UPDATE lockstep.session SET reserved_until = clock_timestamp()");
+  fleet_->Sweep();
+  EXPECT_EQ(StateOf(said_goodbye), "expired");
+  EXPECT_EQ(StateOf(vanished), "expired");
+  EXPECT_EQ(fleet_->Members().size(), 0u);
+}
+
+TEST_F(FleetTest, AReservationIsForgottenOnceItsInstanceIsThere) {
+  lockstep_.Publish({{}});
+  lockstep_.Run(1, 1);
+  const Agent reservation = Reserve("pod");
+  Disconnect(reservation, true);
+  const Agent instance = Connect("pod", 1);
+  ASSERT_TRUE(ComesToHear(instance, "ready"));
+  Settle();
+  fleet_->Sweep();
+  EXPECT_EQ(StateOf(reservation), "closed");
+  EXPECT_EQ(StateOf(instance), "live");
+  EXPECT_EQ(fleet_->Members().size(), 1u);
+}
+
+TEST_F(FleetTest, ANewLeaderGoesOnWithReservations) {
+  lockstep_.Publish({{}});
+  lockstep_.Run(1, 1);
+  const Agent reservation = Reserve("pod");
+  Fleet next(options_);
+  ASSERT_THAT(next.Reload(), IsOk());
+  clock_.Advance(absl::Hours(10));
+  next.Sweep();
+  EXPECT_EQ(StateOf(reservation), "starting");
+  lockstep_.db().RunScript("UPDATE lockstep.session SET reserved_until = clock_timestamp()");
+  next.Sweep();
+  EXPECT_EQ(StateOf(reservation), "expired");
+  EXPECT_EQ(next.Members().size(), 0u);
 }
 
 TEST_F(FleetTest, ThoseThatWaitFollowTheOperationWithoutAskingTheDatabase) {

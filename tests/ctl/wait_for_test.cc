@@ -63,6 +63,13 @@ TEST(CheckServiceGate, OpensWhenAllThatStayMayServe) {
   EXPECT_EQ(CheckServiceGate(status, "core").kind, Kind::kReached);
 }
 
+TEST(CheckServiceGate, AReservationIsNoInstanceYet) {
+  v1::ClusterStatus status;
+  AddInstance(status, v1::GATE_STATE_OPEN)->set_state("starting");
+  EXPECT_EQ(CheckServiceGate(status, "core").text,
+            "1 of 1 wait: pod: reserved by `lockstep-agent wait`");
+}
+
 TEST(CheckServiceGate, IsRefusedWhenOneInstanceIs) {
   v1::ClusterStatus status;
   AddInstance(status, v1::GATE_STATE_OPEN);

@@ -80,10 +80,11 @@ std::unique_ptr<Subprocess> Cluster::StartAgent(AgentSpec spec) {
   const std::string service_file = directory_.File(absl::StrCat("service-", number, ".yaml"));
   Write(service_file, absl::StrCat("service: ", spec.service, "\n", spec.yaml));
   SubprocessOptions options{
-      .argv = {ProgramPath("lockstep-agent"), "run", "--address", socket(), "--instance",
-               spec.instance, "--chain-sum", chain_sum(), "--gate-timeout", spec.gate_timeout},
+      .argv = {ProgramPath("lockstep-agent"), spec.verb, "--address", socket(), "--instance",
+               spec.instance, "--chain-sum", chain_sum()},
       .env = spec.env};
   auto& argv = options.argv;
+  if (spec.verb != "sidecar") argv.insert(argv.end(), {"--gate-timeout", spec.gate_timeout});
   if (spec.service_file) argv.insert(argv.end(), {"--service-file", service_file});
   if (spec.migrate && spec.migrate_database.empty()) {
     spec.migrate_database = db_.conninfo(migrator_);
@@ -92,9 +93,11 @@ std::unique_ptr<Subprocess> Cluster::StartAgent(AgentSpec spec) {
     options.env["LOCKSTEP_AGENT_MIGRATE_DATABASE"] = spec.migrate_database;
   }
   argv.insert(argv.end(), spec.flags.begin(), spec.flags.end());
-  argv.push_back("--");
-  if (spec.command.empty()) spec.command = {"bash", "-c", kService};
-  argv.insert(argv.end(), spec.command.begin(), spec.command.end());
+  if (spec.verb == "run") {
+    if (spec.command.empty()) spec.command = {"bash", "-c", kService};
+    argv.push_back("--");
+    argv.insert(argv.end(), spec.command.begin(), spec.command.end());
+  }
   auto started = Subprocess::Start(options);
   Require(started.ok(), started.ok() ? "" : std::string(started.status().message()));
   return *std::move(started);

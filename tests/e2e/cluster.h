@@ -29,14 +29,15 @@
 namespace lockstep::testing {
 
 struct AgentSpec {
+  std::string verb = "run";  // Or "wait", "sidecar".
   std::string service = "shop";
-  std::string instance = "";          // Empty: made up, unique in the cluster.
-  std::string yaml = "";              // More lines of lockstep.yaml.
-  bool migrate = false;               // As the migrator.
-  std::string migrate_database = "";  // Instead of the migrator's connection string.
-  bool service_file = true;           // Whether --service-file is given.
-  std::string gate_timeout = "60s";
-  std::vector<std::string> flags = {};    // More flags of `run`.
+  std::string instance = "";              // Empty: made up, unique in the cluster.
+  std::string yaml = "";                  // More lines of lockstep.yaml.
+  bool migrate = false;                   // As the migrator.
+  std::string migrate_database = "";      // Instead of the migrator's connection string.
+  bool service_file = true;               // Whether --service-file is given.
+  std::string gate_timeout = "60s";       // Not of a sidecar.
+  std::vector<std::string> flags = {};    // More flags of the verb.
   std::vector<std::string> command = {};  // Empty: prints the time, waits for SIGTERM, ends with 0.
   std::map<std::string, std::string> env = {};
 };

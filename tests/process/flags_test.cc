@@ -42,7 +42,7 @@ TEST_F(FlagsTest, WhatFollowsTheDashesIsTheCommand) {
 }
 
 TEST_F(FlagsTest, HasDefaults) {
-  const RunFlags flags = Parse({"run", "--", "true"}).flags;
+  const Flags flags = Parse({"run", "--", "true"}).flags;
   EXPECT_THAT(flags.agent.addresses,
               ElementsAre("unix:/run/lockstep/lockstep.sock", "127.0.0.1:7411"));
   EXPECT_EQ(flags.gate_timeout, absl::Minutes(10));
@@ -66,7 +66,7 @@ TEST_F(FlagsTest, EveryFlagHasATwinInTheEnvironment) {
   SetEnv("LOCKSTEP_AGENT_LOG_FORMAT", "text");
   const ParsedFlags parsed = Parse({"run", "--", "true"});
   ASSERT_EQ(parsed.exit_code, std::nullopt) << parsed.text;
-  const RunFlags& flags = parsed.flags;
+  const Flags& flags = parsed.flags;
   EXPECT_THAT(flags.agent.addresses, ElementsAre("a:1", "unix:/b"));
   EXPECT_EQ(flags.agent.service_file, "/s");
   EXPECT_EQ(flags.agent.chain_sum, "/c");
@@ -84,7 +84,7 @@ TEST_F(FlagsTest, EveryFlagHasATwinInTheEnvironment) {
 TEST_F(FlagsTest, AFlagWinsOverTheEnvironment) {
   SetEnv("LOCKSTEP_ADDRESS", "a:1");
   SetEnv("LOCKSTEP_AGENT_BUILD", "from the environment");
-  const RunFlags flags =
+  const Flags flags =
       Parse({"run", "--address", "x:1", "--address", "y:2", "--build", "b", "--", "true"}).flags;
   EXPECT_THAT(flags.agent.addresses, ElementsAre("x:1", "y:2"));
   EXPECT_EQ(flags.agent.build, "b");
@@ -100,7 +100,7 @@ TEST_F(FlagsTest, AnEmptyVariableIsAsGoodAsNone) {
 }
 
 TEST_F(FlagsTest, ZeroWaitsForEverAndPicksAnyPort) {
-  const RunFlags flags = Parse({"run", "--gate-timeout", "0", "--http", "0", "--", "true"}).flags;
+  const Flags flags = Parse({"run", "--gate-timeout", "0", "--http", "0", "--", "true"}).flags;
   EXPECT_EQ(flags.gate_timeout, absl::InfiniteDuration());
   EXPECT_EQ(flags.http_port, 0);
 }
@@ -151,8 +151,8 @@ TEST_F(FlagsTest, HelpShowsExamplesAndExitCodes) {
     const ParsedFlags parsed = Parse(arguments);
     EXPECT_EQ(parsed.exit_code, 0);
     EXPECT_THAT(parsed.text, HasSubstr("Examples:\n  lockstep-agent run"));
-    EXPECT_THAT(parsed.text, HasSubstr("  124  "));
   }
+  EXPECT_THAT(Parse({"run", "--help"}).text, HasSubstr("  124  "));
   EXPECT_THAT(Parse({"run", "--help"}).text, HasSubstr("--migrate-database-file"));
   EXPECT_EQ(Parse({"--version"}).text, "lockstep-agent " LOCKSTEP_VERSION "\n");
 }
@@ -183,6 +183,52 @@ TEST_F(FlagsTest, SecretsAreWipedFromArgumentsAndEnvironment) {
   EXPECT_EQ(texts[6], "/run/secret");
   EXPECT_EQ(texts[8], "--migrate-database=mine");  // The command's own business.
   EXPECT_STREQ(getenv("LOCKSTEP_AGENT_MIGRATE_DATABASE"), "xxxxxxxxxxxxxxxx");
+}
+
+TEST_F(FlagsTest, WaitReservesForAnInstanceThatIsNamed) {
+  const ParsedFlags plain = Parse({"wait"});
+  ASSERT_EQ(plain.exit_code, std::nullopt) << plain.text;
+  EXPECT_EQ(plain.flags.verb, Verb::kWait);
+  EXPECT_EQ(plain.flags.reserve, std::nullopt);
+
+  const ParsedFlags reserve = Parse({"wait", "--reserve", "--instance", "pod-1"});
+  ASSERT_EQ(reserve.exit_code, std::nullopt) << reserve.text;
+  EXPECT_EQ(reserve.flags.reserve, absl::Minutes(2));
+  SetEnv("LOCKSTEP_AGENT_RESERVE", "true");
+  SetEnv("LOCKSTEP_AGENT_RESERVE_FOR", "5m");
+  EXPECT_EQ(Parse({"wait", "--instance", "pod-1"}).flags.reserve, absl::Minutes(5));
+  EXPECT_THAT(Parse({"wait"}).text, HasSubstr("--reserve needs --instance"));
+  for (const char* duration : {"0", "61m", "soon", "-1s"}) {
+    EXPECT_EQ(Parse({"wait", "--instance", "pod-1", "--reserve-for", duration}).exit_code,
+              kExitAgentFailure)
+        << duration;
+  }
+}
+
+TEST_F(FlagsTest, SidecarNeedsAPort) {
+  EXPECT_EQ(Parse({"sidecar"}).exit_code, kExitAgentFailure);
+  const ParsedFlags parsed = Parse({"sidecar", "--http", "8099"});
+  ASSERT_EQ(parsed.exit_code, std::nullopt) << parsed.text;
+  EXPECT_EQ(parsed.flags.verb, Verb::kSidecar);
+  EXPECT_EQ(parsed.flags.http_port, 8099);
+  EXPECT_EQ(parsed.flags.drain_timeout, absl::Seconds(25));
+  EXPECT_EQ(Parse({"sidecar", "--http", "0", "--drain-timeout", "0"}).flags.drain_timeout,
+            absl::InfiniteDuration());
+}
+
+TEST_F(FlagsTest, OnlyRunTakesACommand) {
+  EXPECT_EQ(Parse({"wait", "--", "true"}).exit_code, kExitAgentFailure);
+  EXPECT_EQ(Parse({"sidecar", "--http", "0", "--", "true"}).exit_code, kExitAgentFailure);
+  EXPECT_EQ(Parse({"wait", "--http", "0"}).exit_code, kExitAgentFailure);
+}
+
+TEST_F(FlagsTest, EachVerbHasHelpWithExamples) {
+  for (const char* verb : {"run", "wait", "sidecar"}) {
+    const ParsedFlags parsed = Parse({verb, "--help"});
+    EXPECT_EQ(parsed.exit_code, 0);
+    EXPECT_THAT(parsed.text, HasSubstr("Examples:"));
+    EXPECT_THAT(parsed.text, HasSubstr("Exit code"));
+  }
 }
 
 }  // namespace

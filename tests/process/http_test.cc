@@ -96,7 +96,7 @@ TEST(ReadyPoller, CallsOnceAfterTheFirstGoodAnswer) {
   ASSERT_THAT(server, IsOk());
   std::promise<void> ready;
   ReadyPoller poller({.url = Url(**server, "/health"), .interval = absl::Milliseconds(5)},
-                     [&] { ready.set_value(); });  // A second call would throw.
+                     [&](bool) { ready.set_value(); });  // A second call would throw.
   ready.get_future().wait();
   EXPECT_EQ(asked, 3);
 }
@@ -105,7 +105,7 @@ TEST(ReadyPoller, EndsWithoutAnAnswer) {
   const absl::Time start = absl::Now();
   {
     ReadyPoller poller({.url = "http://127.0.0.1:1/", .interval = absl::Hours(1)},
-                       [] { FAIL() << "nobody answered"; });
+                       [](bool) { FAIL() << "nobody answered"; });
   }
   EXPECT_LT(absl::Now() - start, absl::Minutes(1));
 }

@@ -16,6 +16,7 @@
 #include "agent/process/http.h"
 #include "engine/base/error_info.h"
 #include "engine/base/mutex.h"
+#include "tests/process/fake_agent.h"
 #include "tests/support/eventually.h"
 #include "tests/support/log_capture.h"
 #include "tests/support/matchers.h"
@@ -30,79 +31,13 @@ using testing::IsOkAndHolds;
 using testing::LogCapture;
 using testing::TempDir;
 
-// What was done to the agent, and the verdict it gives. Shared with the test, because Run owns the
-// agent.
-struct Script {
-  base::Mutex mu;
-  base::CondVar changed;
-  GateVerdict verdict ABSL_GUARDED_BY(mu);
-  bool stopped ABSL_GUARDED_BY(mu) = false;
-  std::vector<std::string> calls ABSL_GUARDED_BY(mu);
-
-  void Call(const std::string& call) {
-    base::MutexLock lock(mu);
-    calls.push_back(call);
-    changed.NotifyAll();
-  }
-  std::vector<std::string> Calls() {
-    base::MutexLock lock(mu);
-    return calls;
-  }
-  void Set(GateVerdict now) {
-    base::MutexLock lock(mu);
-    verdict = std::move(now);
-    changed.NotifyAll();
-  }
-};
-
-class FakeAgent : public Agent {
- public:
-  explicit FakeAgent(Script& script) : script_(script) {}
-
-  absl::Status WaitUntilServable(absl::Duration timeout) override {
-    const absl::Time deadline = absl::Now() + timeout;
-    base::MutexLock lock(script_.mu);
-    for (;;) {
-      if (script_.verdict.state == GateState::kOpen) return absl::OkStatus();
-      if (script_.stopped) return absl::CancelledError("stopped");
-      if (script_.verdict.state == GateState::kRefused) {
-        return base::MakeError(absl::StatusCode::kFailedPrecondition, "GATE_REFUSED", "no");
-      }
-      const absl::Duration left = deadline - absl::Now();
-      if (left <= absl::ZeroDuration()) return absl::DeadlineExceededError("too late");
-      script_.changed.WaitFor(lock, std::min(left, absl::Hours(1)));
-    }
-  }
-  GateVerdict gate() const override {
-    base::MutexLock lock(script_.mu);
-    return script_.verdict;
-  }
-  bool connected() const override { return true; }
-  void OnGateChange(std::function<void(const GateVerdict&)>) override {}
-  void SetServing(bool serving) override { script_.Call(serving ? "serving" : "not serving"); }
-  void Drain() override { script_.Call("drain"); }
-  void Stop(const std::string& reason, absl::Duration) override {
-    {
-      base::MutexLock lock(script_.mu);
-      script_.stopped = true;
-    }
-    script_.Call("stop: " + reason);
-  }
-
- private:
-  Script& script_;
-};
-
 class RunTest : public ::testing::Test {
  protected:
   RunTest() { setenv("D", dir_.path().c_str(), 1); }
 
   int RunCommand(std::vector<std::string> command) {
     flags_.command = std::move(command);
-    return process::Run(flags_, supervisor_,
-                        [this](const AgentOptions&) -> absl::StatusOr<std::unique_ptr<Agent>> {
-                          return std::make_unique<FakeAgent>(script_);
-                        });
+    return process::Run(flags_, supervisor_, FakeAgent::Factory(script_));
   }
   int RunScript(const std::string& text) { return RunCommand({"sh", "-c", text}); }
   void Open() { script_.Set({.state = GateState::kOpen, .reason = "ready"}); }
@@ -125,7 +60,7 @@ class RunTest : public ::testing::Test {
   TempDir dir_;
   Supervisor supervisor_;
   Script script_;
-  RunFlags flags_;
+  Flags flags_;
 };
 
 TEST_F(RunTest, AnOpenGateStartsTheChildAndItsCodeIsOurs) {

@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,11 @@ struct AgentOptions {
   std::string migrate_database;
   // Migrations run with the rights of a role that can do anything; only for development.
   bool allow_superuser = false;
+  // Set by a program that asks for an instance which is yet to start and does not serve itself,
+  // such as an init container. Once the gate is open the session counts for this long, 0 to 1 h,
+  // whether this process lives or not, or until the instance itself, under the same service and
+  // instance name, is admitted: no contract that concerns it is granted in between.
+  std::optional<absl::Duration> reserve;
   // Reconnects back off between 0 and this, full jitter; at most 3 s while a session is live.
   absl::Duration reconnect_cap = absl::Seconds(30);
 };

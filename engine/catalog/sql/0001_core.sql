@@ -202,7 +202,7 @@ CREATE TABLE lockstep.session (
   adapted_to integer NOT NULL,
   uses text[],
   on_session_loss text NOT NULL CHECK (on_session_loss IN ('keep', 'stop')),
-  state text NOT NULL CHECK (state IN ('waiting', 'refused', 'live', 'draining', 'suspect', 'closed', 'expired')),
+  state text NOT NULL CHECK (state IN ('waiting', 'refused', 'starting', 'live', 'draining', 'suspect', 'closed', 'expired')),
   verdict text NOT NULL,
   reason text NOT NULL,
   detail text NOT NULL,
@@ -215,9 +215,11 @@ CREATE TABLE lockstep.session (
   registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   admitted_at timestamptz,
   ended_at timestamptz,
-  UNIQUE (service, instance, nonce)
+  reserved_until timestamptz,
+  UNIQUE (service, instance, nonce),
+  CHECK (state <> 'starting' OR reserved_until IS NOT NULL)
 );
-COMMENT ON TABLE lockstep.session IS 'Registered instances; live, draining and suspect ones count for contracts';
+COMMENT ON TABLE lockstep.session IS 'Registered instances; starting, live, draining and suspect ones count for contracts';
 COMMENT ON COLUMN lockstep.session.session_id IS 'Made by the agent at its start';
 COMMENT ON COLUMN lockstep.session.service IS 'Which service';
 COMMENT ON COLUMN lockstep.session.instance IS 'Which instance of it';
@@ -241,6 +243,7 @@ COMMENT ON COLUMN lockstep.session.migrate_error IS 'Why it has none although it
 COMMENT ON COLUMN lockstep.session.registered_at IS 'When it registered';
 COMMENT ON COLUMN lockstep.session.admitted_at IS 'When its gate opened';
 COMMENT ON COLUMN lockstep.session.ended_at IS 'When it was closed or expired';
+COMMENT ON COLUMN lockstep.session.reserved_until IS 'Of a starting one: from when on it may be expired';
 
 CREATE TABLE lockstep.operation (
   operation_id text PRIMARY KEY,

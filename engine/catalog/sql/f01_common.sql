@@ -47,11 +47,14 @@ RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalo
           WHERE t = u OR starts_with(t, u || '.') OR starts_with(u, t || '.')))
 $$;
 
--- How many countable sessions a contract concerns.
-CREATE OR REPLACE FUNCTION lockstep.concerned_sessions(p_contract integer)
+-- How many countable sessions a contract concerns. No clock decides who counts: a reservation whose time
+-- is over counts until it is expired. p_but_overdue leaves those out: what a grant, which expires them
+-- first, would count.
+CREATE OR REPLACE FUNCTION lockstep.concerned_sessions(p_contract integer, p_but_overdue boolean DEFAULT false)
 RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT count(*) FROM lockstep.session s
-   WHERE s.state IN ('live', 'draining', 'suspect') AND lockstep.concerns(p_contract, s.adapted_to, s.uses)
+   WHERE s.state IN ('starting', 'live', 'draining', 'suspect') AND lockstep.concerns(p_contract, s.adapted_to, s.uses)
+     AND NOT (p_but_overdue AND s.state = 'starting' AND s.reserved_until <= clock_timestamp())
 $$;
 
 -- The newest expand or data migration up to p_built_for: what a build needs when it does not say.

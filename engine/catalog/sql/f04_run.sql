@@ -30,6 +30,7 @@ BEGIN
   IF contracts > 0 THEN
     -- A contract is always a run of its own. From here to the end of its transaction `inflight` keeps
     -- out every instance it concerns, so that what this query finds stays true.
+    PERFORM lockstep.expire_overdue();
     concerned := lockstep.concerned_sessions(p_first);
     IF p_first <> p_last OR concerned > 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'LS005', MESSAGE = format('contract %s concerns %s live sessions', p_first, concerned);

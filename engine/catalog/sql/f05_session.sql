@@ -15,11 +15,14 @@ BEGIN
   PERFORM set_config('synchronous_commit', 'on', true);  -- Durable, whatever the role's default is.
   LOCK TABLE lockstep.gate_lock IN ROW SHARE MODE;       -- Queues behind a grant that waits.
   SELECT x.* INTO c FROM lockstep.chain x FOR KEY SHARE; -- A grant waits for this transaction.
-  -- One that comes back with another declaration is judged anew, by what will count from now on.
-  SELECT s.state INTO known FROM lockstep.session s WHERE s.session_id = p_session AND s.built_for = p_built_for
-     AND s.adapted_to = p_adapted_to AND s.uses IS NOT DISTINCT FROM p_uses;
+  -- One that comes back with another declaration is judged anew, by what will count from now on. A
+  -- reservation for the instance counts as it would: nothing that concerns it can have run since.
+  SELECT s.state INTO known FROM lockstep.session s
+   WHERE (s.session_id = p_session OR s.service = p_service AND s.instance = p_instance AND s.state = 'starting')
+     AND s.built_for = p_built_for AND s.adapted_to = p_adapted_to AND s.uses IS NOT DISTINCT FROM p_uses
+   ORDER BY s.session_id = p_session DESC LIMIT 1;
   SELECT g.* INTO v FROM lockstep.gate(p_configured, p_built_for, p_chain_hash, p_needs, p_adapted_to, p_uses) g;
-  IF known IN ('live', 'draining', 'suspect') AND v.verdict <> 'OPEN' THEN
+  IF known IN ('starting', 'live', 'draining', 'suspect') AND v.verdict <> 'OPEN' THEN
     v.verdict := 'OPEN'; v.reason := 'ready'; v.detail := 'admitted before'; v.hint := '';
   END IF;
   INSERT INTO lockstep.session AS s (session_id, service, instance, nonce, build, built_for, needs, adapted_to, uses,
@@ -34,11 +37,46 @@ BEGIN
     verdict = v.verdict, reason = v.reason, detail = v.detail, hint = v.hint, needs = v.needs, via = p_via,
     build = p_build, built_for = p_built_for, adapted_to = p_adapted_to, uses = p_uses, on_session_loss = p_on_session_loss,
     gate_seq = c.gate_seq, can_migrate = p_can_migrate, migrate_error = p_migrate_error, ended_at = NULL,
+    reserved_until = NULL,
     admitted_at = coalesce(s.admitted_at, CASE v.verdict WHEN 'OPEN' THEN clock_timestamp() END);
+  IF v.verdict = 'OPEN' THEN
+    -- The instance itself takes over from its reservation.
+    UPDATE lockstep.session s SET state = 'closed', ended_at = clock_timestamp()
+     WHERE s.service = p_service AND s.instance = p_instance AND s.state = 'starting' AND s.session_id <> p_session;
+  END IF;
   IF v.verdict = 'OPEN' AND c.first_served_at IS NULL THEN
     UPDATE lockstep.chain x SET first_served_at = clock_timestamp() WHERE x.first_served_at IS NULL;
   END IF;
   RETURN QUERY SELECT v.verdict, v.reason, v.detail, v.hint, c.applied, v.needs, c.head, c.revision;
+END $$;
+
+-- Makes the admission of this transaction a reservation: it counts, so that no contract that concerns it
+-- is granted between now and the hello of the instance itself, but for p_ttl only. In the transaction of
+-- lockstep.admit and nowhere else. False when the gate did not open.
+CREATE OR REPLACE FUNCTION lockstep.reserve(p_session uuid, p_ttl interval)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE lockstep.session s SET state = 'starting', reserved_until = clock_timestamp() + p_ttl
+   WHERE s.session_id = p_session AND s.state = 'live';
+  RETURN FOUND;
+END $$;
+
+-- Ends the reservations whose time is over, by the database's clock. It is this row change that ends
+-- them and not the clock: until then they count, and their instance may take over.
+CREATE OR REPLACE FUNCTION lockstep.expire_overdue() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE lockstep.session s SET state = 'expired', ended_at = clock_timestamp()
+   WHERE s.state = 'starting' AND s.reserved_until <= clock_timestamp();
+END $$;
+
+-- The same for a leader that keeps the sessions in order; returns the reservations that are left.
+CREATE OR REPLACE FUNCTION lockstep.expire_reservations(p_epoch bigint, p_holder uuid)
+RETURNS SETOF uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  PERFORM lockstep.expire_overdue();
+  RETURN QUERY SELECT s.session_id FROM lockstep.session s WHERE s.state = 'starting';
 END $$;
 
 -- The verdict for a build, without registering it. Rows of the table in docs/concepts.md, top to bottom.
