@@ -10,8 +10,12 @@
  * Durations are modelled by what they guarantee: a `stop` service has stopped itself before a leader has missed it for a TTL
  * (stop < TTL); an OPEN verdict has lapsed by then (A < TTL); a settled leader has waited for TTL + A, or has heard from everybody.
  *
+ * An init container may ask for an instance before it starts: a reservation counts without being heard, until its row is expired, and
+ * the instance takes over from it even while the contract is barriered. When its time is over (any time here) the row may be
+ * expired, by a leader or in the grant of the contract.
+ *
  * MEMREG: the gate counts the leader's memory instead of the durable rows. Not what lockstep does; it shows what settle protects.
- * Mutations: NOBARRIER, NOADMLOCK, NOCONCERN, NOSELFSTOP, NOVALIDITY, NOSETTLE, SETTLEBUG, EXPIREDIRECT. README.md says what each breaks.
+ * Mutations: NOBARRIER, NOADMLOCK, NOCONCERN, NOSELFSTOP, NOVALIDITY, NOSETTLE, SETTLEBUG, EXPIREDIRECT, NOEXPIRE. README.md says what each breaks.
  */
 #ifndef STARTS
 #define STARTS 2                          /* times each instance asks for admission */
@@ -21,6 +25,9 @@
 #endif
 #ifndef BARRIERS
 #define BARRIERS 2
+#endif
+#ifndef RESERVES
+#define RESERVES 1                        /* reservations made for each instance */
 #endif
 
 #define WAITING   0
@@ -36,6 +43,9 @@ bool direct[2];                           /* row written by the SQL function wit
 bool heard[2];                            /* in the leader's memory: heard from within a TTL */
 bool admitted[2];                         /* has an OPEN verdict and has not turned ready yet */
 bool serving[2];
+bool reserved[2];                         /* durable row of an init container */
+bool overdue[2];                          /* its time is over */
+bool took_over;                           /* an instance was let in by its reservation while the fleet drained */
 bool settled = 1;
 byte changes = 0, barriers = 0;
 
@@ -49,10 +59,11 @@ hidden byte I7_broken, I8_broken, I9_broken, goal_reached;
 #define READY (lane==BARRIERED)
 #endif
 #ifdef MEMREG
-#define COUNTS(i) heard[i]
+#define COUNTS(i) (heard[i] || HELD(i))
 #else
-#define COUNTS(i) session[i]
+#define COUNTS(i) (session[i] || HELD(i))
 #endif
+#define HELD(i) (reserved[i] && !overdue[i])
 #ifdef NOCONCERN
 #define BLOCKED 0
 #else
@@ -81,23 +92,35 @@ hidden byte I7_broken, I8_broken, I9_broken, goal_reached;
 #define EXPIRABLE(i) (session[i] && !heard[i] && SETTLED && !direct[i])
 #endif
 
-inline admit(i, known) { session[i] = 1; admitted[i] = 1; heard[i] = known; direct[i] = !known }
+inline expire(i) {
+  if
+  :: reserved[i] && overdue[i] -> reserved[i] = 0; overdue[i] = 0
+  :: else
+  fi }
+inline admit(i, known) { reserved[i] = 0; overdue[i] = 0; session[i] = 1; admitted[i] = 1; heard[i] = known; direct[i] = !known }
 
 proctype Instance(byte id) {
-  byte starts = 0; bool open = 0;
+  byte starts = 0, reserves = 0; bool open = 0;
   do
+  :: atomic { reserves<RESERVES && starts<STARTS && !reserved[id] && !session[id] && !serving[id] && !admitted[id] ->
+     reserves++;                                                                     /* its init container asks for it */
+     if
+     :: !CLOSEDFOR(id) -> reserved[id] = 1
+     :: else
+     fi }
   :: starts<STARTS && !serving[id] && !admitted[id] && !session[id] -> starts++;     /* asks for admission */
 #ifdef NOADMLOCK
-     open = !CLOSEDFOR(id);
+     open = !CLOSEDFOR(id) || reserved[id];
 #endif
      atomic {
 #ifndef NOADMLOCK
-       open = !CLOSEDFOR(id);
+       open = !CLOSEDFOR(id) || reserved[id];
 #endif
        if
        :: open ->
           if
-          :: (lane==BARRIERED || lane==INFLIGHT) && CONCERNS(id) -> assert(I8_broken)
+          :: (lane==BARRIERED || lane==INFLIGHT) && CONCERNS(id) && !(reserved[id] && lane==BARRIERED) -> assert(I8_broken)
+          :: lane==BARRIERED && CONCERNS(id) && reserved[id] -> took_over = 1
           :: else
           fi;
           if
@@ -128,6 +151,8 @@ proctype Expiry(byte id) {                                                      
   :: atomic { SILENT(id) -> heard[id] = 0 }
 #endif
   :: atomic { EXPIRABLE(id) -> session[id] = 0; direct[id] = 0 }
+  :: atomic { reserved[id] && !overdue[id] -> overdue[id] = 1 }
+  :: atomic { reserved[id] && overdue[id] -> expire(id) }                              /* by a leader that keeps order */
   :: lane==DONE -> break
   od }
 
@@ -139,7 +164,11 @@ proctype Leader() {
   :: atomic { lane==WAITING && barriers<BARRIERS -> lane = BARRIERED; barriers++ }
   :: atomic { lane==BARRIERED -> lane = WAITING }                                       /* deadline */
 #endif
-  :: atomic { READY && SETTLED && !BLOCKED -> lane = INFLIGHT }                         /* gate query and grant */
+  :: atomic { READY && SETTLED && !BLOCKED ->                                           /* gate query and grant */
+#ifndef NOEXPIRE
+     expire(0); expire(1);                                                              /* what it did not count cannot take over any more */
+#endif
+     lane = INFLIGHT }
   :: atomic { lane==INFLIGHT -> lane = DONE }
   :: atomic { lane==INFLIGHT && barriers<BARRIERS -> lane = WAITING }                   /* revoked, and the barrier lifted */
   :: lane==DONE -> break
@@ -149,6 +178,8 @@ proctype Leader() {
 #define GOAL (lane==DONE && serving[1] && changes==CHANGES)
 #elif defined(REACHEXPIRE)                /* a crashed session was expired by a leader that came later, and the contract ran */
 #define GOAL (lane==INFLIGHT && changes==CHANGES && !session[0] && !serving[0] && serving[1])
+#elif defined(REACHTAKEOVER)
+#define GOAL (lane==DONE && took_over)
 #else
 #define GOAL 0
 #endif

@@ -96,6 +96,8 @@ gate | NOVALIDITY                               | fail:I7_broken          | quic
 gate | NOSETTLE                                 | fail:I7_broken          | quick | a new leader expires whom it has not heard
 gate | SETTLEBUG                                | fail:I7_broken          | quick | settle ignores whoever is admitted and not serving yet
 gate | EXPIREDIRECT                             | fail:I7_broken          | quick | a row that no leader was told of is expired by TTL
+gate | NOEXPIRE                                 | fail:I8_broken,I7_broken | quick | the grant counts a reservation out and leaves its row
+gate | REACHTAKEOVER                            | fail:goal_reached       | quick | reachable: an instance is let in by its reservation during the drain
 gate | MEMREG NOSETTLE                          | fail:I7_broken          | quick | grant by a leader that knows nobody yet
 gate | MEMREG SETTLEBUG                         | fail:I7_broken          | quick | settle ignores whoever is admitted and not serving yet
 
