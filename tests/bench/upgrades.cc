@@ -15,6 +15,7 @@ using testing::TestDatabase;
 
 // The table the loop keeps for itself.
 constexpr char kLoopHistory[] = "history";
+constexpr char kDirect[] = "upgrade --direct";
 constexpr char kEngine[] = "engine: lease, fence, history, events";
 constexpr char kAlembicVersion[] = "alembic_version";
 
@@ -46,10 +47,22 @@ Contender Engine(Stage& stage, Chain& chain, double& set_up_seconds) {
         set_up_seconds = governed.set_up_seconds();
         const Sample sample = RunProgram(
             {.argv = {ProgramPath("bench-engine"), governed.db().conninfo(), governed.migrator()}});
-        if (chain.schema.empty()) (void)LibpqLoop(stage, chain).run();
         governed.CheckApplied(static_cast<int>(chain.loaded.migrations.size()), chain.schema);
         return sample;
       }};
+}
+
+// The command as CI runs it: process start, leadership, publishing, plan and operation included.
+Contender Direct(Stage& stage, Chain& chain) {
+  return {"direct", [&stage, &chain] {
+            GovernedDatabase governed(stage);
+            const Sample sample =
+                RunProgram({.argv = {ProgramPath("lockstep"), "upgrade", "--direct", "--yes",
+                                     "--database", governed.db().conninfo(), "--migrate-database",
+                                     governed.migrator(), "--migrations", chain.directory}});
+            governed.CheckApplied(static_cast<int>(chain.loaded.migrations.size()), chain.schema);
+            return sample;
+          }};
 }
 
 Contender Alembic(Stage& stage, Chain& chain, const std::string& project) {
@@ -99,22 +112,24 @@ void Playground(Stage& stage) {
   Chain chain{.directory = testing::SourcePath("migrations"),
               .loaded = LoadChain(testing::SourcePath("migrations"))};
   double set_up = 0;
-  std::vector<Contender> contenders = {LibpqLoop(stage, chain), Engine(stage, chain, set_up)};
+  std::vector<Contender> contenders = {LibpqLoop(stage, chain), Engine(stage, chain, set_up),
+                                       Direct(stage, chain)};
+  (void)contenders[0].run();  // What its schema is compared with.
   const std::string alembic = AlembicVersion();
   testing::TempDir project;
   if (!alembic.empty()) {
     stage.report().Machine("Alembic", alembic);
     WriteAlembicProject(project.path(), chain.loaded);
-    (void)LibpqLoop(stage, chain).run();  // What its schema is compared with.
     contenders.push_back(Alembic(stage, chain, project.path()));
     (void)contenders.back().run();  // Python compiles the revisions once.
   }
   const Rounds rounds = TakeTurns(contenders, stage.Choose(9, 2));
+  AddLoop(stage, rounds, 2, "playground", kDirect, 1.2, "16 migrations");
   AddLoop(stage, rounds, 1, "playground", kEngine, 1.2, "16 migrations");
   if (alembic.empty()) {
     stage.report().Note("Alembic: not installed, not measured");
   } else {
-    AddAlembic(stage, rounds, 1, contenders.size() - 1, "engine");
+    AddAlembic(stage, rounds, 2, contenders.size() - 1, kDirect);
   }
   stage.report().Note(absl::StrCat("setting up schema lockstep once a database: ", Duration(set_up),
                                    ", not part of the upgrades"));
@@ -126,8 +141,12 @@ void Generated(Stage& stage) {
   WriteGeneratedChain(directory.File("chain"), count);
   Chain chain{.directory = directory.File("chain"), .loaded = LoadChain(directory.File("chain"))};
   double set_up = 0;
-  const std::vector<Contender> contenders = {LibpqLoop(stage, chain), Engine(stage, chain, set_up)};
+  const std::vector<Contender> contenders = {LibpqLoop(stage, chain), Engine(stage, chain, set_up),
+                                             Direct(stage, chain)};
+  (void)contenders[0].run();  // What its schema is compared with.
   const Rounds rounds = TakeTurns(contenders, stage.Choose(5, 1));
+  AddLoop(stage, rounds, 2, "generated", kDirect, 1.3,
+          absl::StrCat(count, " migrations one by one"));
   AddLoop(stage, rounds, 1, "generated", kEngine, 1.3,
           absl::StrCat(count, " migrations one by one"));
 }

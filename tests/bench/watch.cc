@@ -21,8 +21,8 @@ constexpr double kKibPerAgent = 64;
 void WriteSlowChain(Cluster& cluster, int versions, double pause) {
   for (int version = 1; version <= versions; ++version) {
     cluster.WriteMigration(absl::StrFormat("%03d_step.sql", version),
-                           absl::StrCat("SELECT pg_sleep(", version == 1 ? 0 : pause,
-                                        ");\nCREATE TABLE step_", version, " (id int);"));
+                           absl::StrCat("-- lockstep:phase data\nDO $$ BEGIN PERFORM pg_sleep(",
+                                        version == 1 ? 0 : pause, "); END $$;"));
   }
 }
 
