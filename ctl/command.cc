@@ -81,6 +81,14 @@ constexpr Flag kUpgradeFlags[] = {
 constexpr Flag kContractFlags[] = {kYes, kWait, kNoWait, kReason, kRequestId};
 constexpr Flag kWaitFlags[] = {
     {"--for", ValueKind::kText, "WHAT", "version=N, gate=SERVICE or operation=ID", true}};
+constexpr Flag kStatusFlags[] = {
+    {"--watch", ValueKind::kNone, "", "Show it again whenever it changes, until Ctrl-C"}};
+constexpr Flag kLeasesFlags[] = {
+    {"--limit", ValueKind::kCount, "N", "How many at most (default 20)"}};
+constexpr Flag kEventsFlags[] = {
+    {"--after", ValueKind::kCount, "SEQUENCE", "Only later events (default: the newest ones)"},
+    {"--limit", ValueKind::kCount, "N", "How many at most (default 100, with --follow no end)"},
+    {"--follow", ValueKind::kNone, "", "Go on with events as they come, until Ctrl-C"}};
 constexpr Flag kListFlags[] = {
     {"--active", ValueKind::kNone, "", "Only those that have not ended"}};
 constexpr Flag kCancelFlags[] = {kReason};
@@ -97,7 +105,7 @@ constexpr Flag kDevFlags[] = {
 constexpr Flag kHoldFlags[] = {kReason};
 
 constexpr const char* kStatusExamples[] = {"lockstep status", "lockstep status platform-core",
-                                           "lockstep status -o json"};
+                                           "lockstep status --watch", "lockstep status -o json"};
 constexpr const char* kInitExamples[] = {"lockstep init", "lockstep init shop --service cart"};
 constexpr const char* kNewExamples[] = {
     "lockstep new add user settings",
@@ -108,11 +116,11 @@ constexpr const char* kPublishExamples[] = {
     "lockstep publish", "lockstep publish --migrations db/migrations --dry-run"};
 constexpr const char* kPlanExamples[] = {"lockstep plan", "lockstep plan --to 16 --sql",
                                          "lockstep plan --detailed-exitcode"};
-constexpr const char* kUpgradeExamples[] = {"lockstep upgrade",
-                                            "lockstep upgrade --to 14 --yes --timeout 10m",
-                                            "lockstep upgrade --contracts --reason 'release 42'",
-                                            "lockstep upgrade --direct --database postgresql://ci@localhost/app",
-                                            "lockstep upgrade --direct --sql"};
+constexpr const char* kUpgradeExamples[] = {
+    "lockstep upgrade", "lockstep upgrade --to 14 --yes --timeout 10m",
+    "lockstep upgrade --contracts --reason 'release 42'",
+    "lockstep upgrade --direct --database postgresql://ci@localhost/app",
+    "lockstep upgrade --direct --sql"};
 constexpr const char* kContractExamples[] = {"lockstep contract 13"};
 constexpr const char* kWaitExamples[] = {"lockstep wait --for version=16 --timeout 10m",
                                          "lockstep wait --for gate=platform-core",
@@ -128,16 +136,26 @@ constexpr const char* kPauseExamples[] = {
 constexpr const char* kResumeExamples[] = {"lockstep operations resume op-7f3a"};
 constexpr const char* kDevExamples[] = {"lockstep dev", "lockstep dev --port 15432 --seed",
                                         "lockstep dev --reset", "lockstep dev --once --ephemeral"};
+constexpr const char* kInstancesExamples[] = {"lockstep instances",
+                                              "lockstep instances platform-core -o jsonl"};
+constexpr const char* kInstancesGetExamples[] = {"lockstep instances get platform-core-7f9c"};
+constexpr const char* kLeasesExamples[] = {"lockstep leases", "lockstep leases --limit 100"};
+constexpr const char* kEventsExamples[] = {"lockstep events", "lockstep events --follow",
+                                           "lockstep events --after 1200 --limit 500 -o jsonl"};
+constexpr const char* kExportExamples[] = {"lockstep chain export",
+                                           "lockstep chain export -o json"};
 constexpr const char* kVersionExamples[] = {"lockstep version"};
 
 // In the order in which `lockstep --help` lists them: as they are used in a release.
 constexpr Command kCommands[] = {
     {.name = "status",
      .summary = "Show the whole fleet: chain, running upgrade, services, blockers",
-     .text =
-         "Shows who leads, which version is applied, what is pending, what runs, and for each\n"
-         "service whether its instances may serve; the worst first. With SERVICE: its instances,\n"
-         "one a line, with the reason and the next step of each.",
+     .text = "Shows who leads, which version is applied, what is pending, what runs, and for\n"
+             "each service whether its instances may serve; the worst first. With SERVICE: its\n"
+             "instances, one a line, with the reason and the next step of each. --watch draws\n"
+             "the picture anew on a terminal and prints one block a change elsewhere; with\n"
+             "-o json one object a line.",
+     .flags = kStatusFlags,
      .argument = "SERVICE",
      .examples = kStatusExamples,
      .run = RunStatus},
@@ -245,20 +263,19 @@ constexpr Command kCommands[] = {
      .run = RunOperationsGet},
     {.name = "operations watch",
      .summary = "Follow an operation to its end, again or from elsewhere",
-     .text =
-         "Shows progress as `lockstep upgrade` does, and ends as it does: 0 when the target is\n"
-         "reached, 1 when a migration failed, 5 when one is blocked. Ctrl-C only detaches. With\n"
-         "-o json or jsonl each state is one JSON object on a line.",
+     .text = "Shows progress as `lockstep upgrade` does, and ends as it does: 0 when the\n"
+             "target is reached, 1 when a migration failed, 5 when one is blocked. Ctrl-C only\n"
+             "detaches. With -o json or jsonl each state is one JSON object on a line.",
      .argument = "ID",
      .argument_required = true,
      .examples = kWatchExamples,
      .run = RunOperationsWatch},
     {.name = "operations pause",
      .summary = "Hold an operation between two migrations",
-     .text =
-         "The migration that runs commits, the next one does not begin, and nobody is granted a\n"
-         "run until the operation is resumed or cancelled; restarts and changes of leader do not\n"
-         "change that. Pausing an operation that is paused or has ended changes nothing.",
+     .text = "The migration that runs commits, the next one does not begin, and nobody is\n"
+             "granted a run until the operation is resumed or cancelled; restarts and changes\n"
+             "of leader do not change that. Pausing an operation that is paused or has ended\n"
+             "changes nothing.",
      .flags = kHoldFlags,
      .argument = "ID",
      .argument_required = true,
@@ -266,8 +283,8 @@ constexpr Command kCommands[] = {
      .run = RunOperationsPause},
     {.name = "operations resume",
      .summary = "Let a paused operation go on",
-     .text = "Lets a paused operation go on where it stopped. Resuming an operation that is not\n"
-             "paused changes nothing.",
+     .text = "Lets a paused operation go on where it stopped. Resuming an operation that is\n"
+             "not paused changes nothing.",
      .flags = kHoldFlags,
      .argument = "ID",
      .argument_required = true,
@@ -285,17 +302,54 @@ constexpr Command kCommands[] = {
      .run = RunOperationsCancel},
     {.name = "dev",
      .summary = "Run a private database that follows the migrations while you write",
-     .text =
-         "Starts a PostgreSQL of its own from the installed binaries, a coordinator and\n"
-         "an agent, applies the migrations, and goes on doing so when a file changes.\n"
-         "chain.sum follows. A migration that has not run, such as one that failed, may be\n"
-         "edited; for one that has run the answer is a new migration, or --reset. The\n"
-         "database stays in .lockstep/dev for the next start. Other commands find this\n"
-         "coordinator by themselves in the project. Ctrl-C stops everything. With -o json\n"
-         "one line tells that it is ready.",
+     .text = "Starts a PostgreSQL of its own from the installed binaries, a coordinator and\n"
+             "an agent, applies the migrations, and goes on doing so when a file changes.\n"
+             "chain.sum follows. A migration that has not run, such as one that failed, may be\n"
+             "edited; for one that has run the answer is a new migration, or --reset. The\n"
+             "database stays in .lockstep/dev for the next start. Other commands find this\n"
+             "coordinator by themselves in the project. Ctrl-C stops everything. With -o json\n"
+             "one line tells that it is ready.",
      .flags = kDevFlags,
      .examples = kDevExamples,
      .run = RunDev},
+    {.name = "instances",
+     .summary = "List the registered instances of all services, or of one",
+     .text = "Lists every instance that has not ended: its build, the versions it needs and\n"
+             "is adapted to, its gate with the reason, how it was admitted, and when it was\n"
+             "last heard from.",
+     .argument = "SERVICE",
+     .examples = kInstancesExamples,
+     .run = RunInstances},
+    {.name = "instances get",
+     .summary = "Show all that is known of one instance",
+     .text = "Shows one instance, by its name or its session id, a fact a line. Two services\n"
+             "may have instances of one name; then both are shown.",
+     .argument = "ID",
+     .argument_required = true,
+     .examples = kInstancesGetExamples,
+     .run = RunInstancesGet},
+    {.name = "leases",
+     .summary = "Show who may apply migrations now, and what became of earlier runs",
+     .text = "Lists the runs that were granted, newest first: the one that is held right now,\n"
+             "and how the others ended. The secret half of a lease is never shown.",
+     .flags = kLeasesFlags,
+     .examples = kLeasesExamples,
+     .run = RunLeases},
+    {.name = "events",
+     .summary = "Show what changed the state, in order",
+     .text = "Prints the event log, oldest first. Every event has a sequence number without\n"
+             "gaps, so that --after the last one seen goes on where an earlier call ended.\n"
+             "--follow leaves out nothing, also over lost connections; without --after it\n"
+             "begins with the newest ten.",
+     .flags = kEventsFlags,
+     .examples = kEventsExamples,
+     .run = RunEvents},
+    {.name = "chain export",
+     .summary = "Print the published chain.sum",
+     .text = "Prints chain.sum as it is published, byte for byte the file that the newest\n"
+             "publish was made from.",
+     .examples = kExportExamples,
+     .run = RunChainExport},
     {.name = "version",
      .summary = "Print the version of this program",
      .text = "Prints the version of this program. Needs no coordinator.",

@@ -27,6 +27,11 @@ absl::StatusOr<int> RunOperationsWatch(Context& context, const Arguments& argume
 absl::StatusOr<int> RunOperationsPause(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunOperationsResume(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunDev(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunInstances(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunInstancesGet(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunLeases(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunEvents(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunChainExport(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunVersion(Context& context, const Arguments& arguments);
 
 }  // namespace lockstep::ctl

@@ -55,6 +55,7 @@ constexpr ReasonRow kReasons[] = {
     {"OPERATION_IN_PROGRESS", kExitConflict, "`lockstep operations watch %operation%`"},
     {"REQUEST_ID_REUSED", kExitConflict, "leave --request-id out, or use a new one"},
     {"ETAG_MISMATCH", kExitConflict, ""},
+    {"INSTANCE_NOT_FOUND", kExitFailed, "`lockstep instances`"},
     {"OPERATION_NOT_FOUND", kExitFailed, "`lockstep operations list`"},
     {dev::kReasonRunning, kExitConflict, ""},
     {dev::kReasonAppliedEdited, kExitBlocked, ""},

@@ -5,8 +5,9 @@
 //   absl::Status status = Watch(client, &v1::OperationService::Stub::WatchOperation, request,
 //   hooks);
 //
-// The streams are desired states, not logs, so after a lost connection the stream is simply opened
-// again. A reader thread blocks in gRPC; everything else happens on the caller's thread.
+// Most streams are desired states, not logs, so after a lost connection the stream is simply opened
+// again. A log is watched with `lossless`, and its on_event moves `request` on, which is read again
+// at each opening. A reader thread blocks in gRPC; everything else happens on the caller's thread.
 #ifndef LOCKSTEP_CTL_WATCH_H_
 #define LOCKSTEP_CTL_WATCH_H_
 
@@ -39,7 +40,8 @@ inline constexpr absl::Duration kMaxOutage = absl::Minutes(5);
 inline constexpr absl::Duration kElectionWindow = absl::Seconds(10);
 // How often the caller is woken when nothing happens, so that elapsed times move.
 inline constexpr absl::Duration kTick = absl::Seconds(1);
-// Events that wait for the caller at most; older ones are dropped, the newest state counts.
+// Events that wait for the caller at most; older ones are dropped, the newest state counts. A
+// lossless stream is not read on meanwhile.
 inline constexpr size_t kMaxWaitingEvents = 64;
 
 template <class Response>
@@ -50,6 +52,8 @@ struct WatchHooks {
   std::function<void()> on_tick;
   // The coordinator is gone, and another try follows. May be empty.
   std::function<void(const absl::Status&)> on_outage;
+  // No event may be left out.
+  bool lossless = false;
   // How long none may be reachable before the first event and after one.
   absl::Duration first_outage = absl::ZeroDuration();
   absl::Duration later_outage = kMaxOutage;
@@ -59,8 +63,11 @@ struct WatchHooks {
 template <class Response>
 class EventQueue {
  public:
+  explicit EventQueue(bool lossless) : lossless_(lossless) {}
+
   void Push(Response event) {
     base::MutexLock lock(mu_);
+    while (lossless_ && events_.size() == kMaxWaitingEvents && !closed_) changed_.Wait(lock);
     if (events_.size() == kMaxWaitingEvents) events_.pop_front();
     events_.push_back(std::move(event));
     changed_.NotifyAll();
@@ -72,6 +79,13 @@ class EventQueue {
     changed_.NotifyAll();
   }
 
+  // Nobody takes events any more.
+  void Close() {
+    base::MutexLock lock(mu_);
+    closed_ = true;
+    changed_.NotifyAll();
+  }
+
   // Returns the next event; absent when there was none within `timeout` or the stream has ended.
   std::optional<Response> Next(absl::Duration timeout) {
     base::MutexLock lock(mu_);
@@ -79,6 +93,7 @@ class EventQueue {
     if (events_.empty()) return std::nullopt;
     Response event = std::move(events_.front());
     events_.pop_front();
+    changed_.NotifyAll();
     return event;
   }
 
@@ -91,7 +106,9 @@ class EventQueue {
  private:
   base::Mutex mu_;
   base::CondVar changed_;
+  const bool lossless_;
   std::deque<Response> events_ ABSL_GUARDED_BY(mu_);
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
 };
 
@@ -103,8 +120,8 @@ class StreamReader {
                                                                          const Request&);
 
   StreamReader(Client& client, std::shared_ptr<grpc::Channel> channel, Method method,
-               const Request& request)
-      : scope_(client.interrupt(), &context_) {
+               const Request& request, bool lossless)
+      : scope_(client.interrupt(), &context_), queue_(lossless) {
     thread_ = std::thread([this, channel = std::move(channel), method, request] {
       Stub stub(channel);
       const auto reader = (stub.*method)(&context_, request);
@@ -115,6 +132,7 @@ class StreamReader {
   }
 
   ~StreamReader() {
+    queue_.Close();
     context_.TryCancel();
     thread_.join();
   }
@@ -137,7 +155,7 @@ absl::StatusOr<bool> WatchOnce(Client& client,
                                const Request& request, const WatchHooks<Response>& hooks,
                                bool* seen) {
   ASSIGN_OR_RETURN(const auto channel, client.Connect());
-  StreamReader<Stub, Request, Response> stream(client, channel, method, request);
+  StreamReader<Stub, Request, Response> stream(client, channel, method, request, hooks.lossless);
   while (true) {
     const absl::Duration left = client.deadline() - absl::Now();
     if (left <= absl::ZeroDuration() || client.interrupt().raised()) return false;

@@ -120,6 +120,9 @@ void Environment::MakeServices() {
                                                               .fleet = fleet_.get(),
                                                               .operations = operations_.get()},
                                           config_.durations, &call_workers_, &hub_);
+  health_service_ = std::make_unique<HealthServiceImpl>(std::set<std::string>{
+      v1::AgentService::service_full_name(), v1::ReleaseService::service_full_name(),
+      v1::OperationService::service_full_name(), v1::StatusService::service_full_name()});
 }
 
 std::string Environment::AnnouncedAddress() const {
@@ -139,9 +142,9 @@ absl::Status Environment::Listen() {
     builder.AddListeningPort(absl::StrCat("unix:", config_.socket),
                              grpc::InsecureServerCredentials());
   }
-  for (grpc::Service* service :
-       std::initializer_list<grpc::Service*>{agent_service_.get(), release_service_.get(),
-                                             operation_service_.get(), status_service_.get()}) {
+  for (grpc::Service* service : std::initializer_list<grpc::Service*>{
+           agent_service_.get(), release_service_.get(), operation_service_.get(),
+           status_service_.get(), health_service_.get()}) {
     builder.RegisterService(service);
   }
   server_ = builder.BuildAndStart();
@@ -208,12 +211,14 @@ void Environment::OnDeposed() {
 void Environment::Stop() {
   if (std::exchange(stopped_, true)) return;
   base::LogInfo("stopping");
+  if (health_service_ != nullptr) health_service_->StopServing();
   driver_->Stop();
   loaded_epoch_ = 0;
   fleet_->DisconnectAll(ShuttingDown());
   if (operation_service_ != nullptr) operation_service_->Shutdown(ShuttingDown());
   if (status_service_ != nullptr) status_service_->Shutdown(ShuttingDown());
   if (elector_ != nullptr) elector_->Stop();
+  if (health_service_ != nullptr) health_service_->Shutdown(ShuttingDown());
   if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
   hub_.Stop();
   call_workers_.Stop();

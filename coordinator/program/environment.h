@@ -13,6 +13,7 @@
 
 #include "coordinator/program/config.h"
 #include "coordinator/rpc/agent_service.h"
+#include "coordinator/rpc/health_service.h"
 #include "coordinator/rpc/operation_service.h"
 #include "coordinator/rpc/release_service.h"
 #include "coordinator/rpc/status_service.h"
@@ -32,8 +33,8 @@ class Environment {
   static absl::StatusOr<std::unique_ptr<Environment>> Start(const Config& config);
   ~Environment();
 
-  // Health of sessions first: no new leases, agents are told to come back elsewhere, leadership is
-  // resigned, calls under way end within kShutdownGrace.
+  // Says NOT_SERVING first; then no new leases, agents are told to come back elsewhere, leadership
+  // is resigned, calls under way end within kShutdownGrace.
   void Stop();
 
   // What it listens on: "127.0.0.1:7411", "unix:/run/lockstep.sock".
@@ -71,6 +72,7 @@ class Environment {
   std::unique_ptr<ReleaseServiceImpl> release_service_;
   std::unique_ptr<OperationServiceImpl> operation_service_;
   std::unique_ptr<StatusServiceImpl> status_service_;
+  std::unique_ptr<HealthServiceImpl> health_service_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
   bool stopped_ = false;

@@ -1,6 +1,7 @@
 // lockstep-coordinator: see --help.
 #include <csignal>
 #include <cstdio>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <pthread.h>
 #include <string>
 
@@ -37,6 +38,8 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
+  // For every server of this process: which is why it stands here and not in Environment.
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   lockstep::base::InitLogging(parsed.config.log);
   auto environment = lockstep::coordinator::Environment::Start(parsed.config);
   if (!environment.ok()) return Fail(environment.status());

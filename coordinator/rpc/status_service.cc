@@ -6,9 +6,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
-#include "coordinator/wire/to_proto.h"
 #include "coordinator/rpc/unary.h"
 #include "coordinator/store/chain_store.h"
+#include "coordinator/wire/to_proto.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
 #include "proto/convert/status.h"
@@ -35,7 +35,11 @@ std::string Essence(v1::ClusterStatus status) {
 
 StatusServiceImpl::StatusServiceImpl(ClusterStateSources sources, Durations durations,
                                      base::WorkerPool* workers, WatchHub* hub)
-    : sources_(sources), durations_(durations), workers_(workers), hub_(hub) {
+    : sources_(sources),
+      durations_(durations),
+      workers_(workers),
+      hub_(hub),
+      events_(sources.database, hub) {
   hub_->AddTopic([this] { return TellWatchers(); });
 }
 
@@ -120,6 +124,7 @@ bool StatusServiceImpl::TellWatchers() {
 }
 
 void StatusServiceImpl::Shutdown(const absl::Status& status) {
+  events_.Shutdown(status);
   base::MutexLock lock(mu_);
   shut_down_ = status;
   for (Watched& w : watchers_) w.watcher->End(convert::ToGrpc(status));

@@ -8,6 +8,7 @@
 
 #include "lockstep/v1/status.grpc.pb.h"
 
+#include "coordinator/rpc/event_feed.h"
 #include "coordinator/rpc/watch.h"
 #include "coordinator/status/cluster_state.h"
 #include "engine/base/worker_pool.h"
@@ -29,6 +30,20 @@ class StatusServiceImpl : public v1::StatusService::CallbackService {
                                            const v1::ListMigrationsRequest* request,
                                            v1::ListMigrationsResponse* response) override;
 
+  grpc::ServerUnaryReactor* ListInstances(grpc::CallbackServerContext* context,
+                                          const v1::ListInstancesRequest* request,
+                                          v1::ListInstancesResponse* response) override;
+  grpc::ServerUnaryReactor* ListLeases(grpc::CallbackServerContext* context,
+                                       const v1::ListLeasesRequest* request,
+                                       v1::ListLeasesResponse* response) override;
+  grpc::ServerUnaryReactor* ListEvents(grpc::CallbackServerContext* context,
+                                       const v1::ListEventsRequest* request,
+                                       v1::ListEventsResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchEventsResponse>* WatchEvents(
+      grpc::CallbackServerContext* context, const v1::WatchEventsRequest* request) override;
+  grpc::ServerWriteReactor<v1::ExportChainResponse>* ExportChain(
+      grpc::CallbackServerContext* context, const v1::ExportChainRequest* request) override;
+
   // Ends all watches; new ones end at once.
   void Shutdown(const absl::Status& status);
 
@@ -42,12 +57,17 @@ class StatusServiceImpl : public v1::StatusService::CallbackService {
 
   absl::Status DoListMigrations(const v1::ListMigrationsRequest& request,
                                 v1::ListMigrationsResponse& response);
+  absl::Status DoListInstances(const v1::ListInstancesRequest& request,
+                               v1::ListInstancesResponse& response);
+  absl::Status DoListLeases(const v1::ListLeasesRequest& request, v1::ListLeasesResponse& response);
+  absl::Status DoListEvents(const v1::ListEventsRequest& request, v1::ListEventsResponse& response);
   bool TellWatchers();
 
   const ClusterStateSources sources_;
   const Durations durations_;
   base::WorkerPool* const workers_;
   WatchHub* const hub_;
+  EventFeed events_;
   std::string last_told_;  // Of the hub's thread alone.
   base::Mutex mu_;
   std::vector<Watched> watchers_ ABSL_GUARDED_BY(mu_);

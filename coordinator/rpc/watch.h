@@ -49,6 +49,12 @@ class Watcher : public grpc::ServerWriteReactor<Response>,
     Pump();
   }
 
+  // True when all that was pushed is on its way; for streams that must not leave anything out.
+  bool idle() {
+    base::MutexLock lock(mu_);
+    return !writing_ && !slot_.has_value() && !ended_;
+  }
+
   bool over() {
     base::MutexLock lock(mu_);
     return ended_ || cancelled_;

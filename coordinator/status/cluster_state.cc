@@ -16,20 +16,10 @@ std::vector<InstanceState> MergeLiveness(std::vector<SessionRow> rows, const Fle
   }
   std::vector<InstanceState> instances;
   for (SessionRow& row : rows) {
-    InstanceState instance{.session = std::move(row)};
-    const auto found = members.find(instance.session.declaration.session_id);
-    if (found != members.end()) {
-      const Member& member = found->second;
-      instance.connected = member.connected;
-      instance.serving = member.serving;
-      instance.last_seen = now - member.last_seen;
-      // Memory is newer than the row for those that wait.
-      if (member.known) instance.session.verdict = member.verdict;
-      instance.session.declaration.can_migrate = member.declaration.can_migrate;
-      instance.session.declaration.migrate_error = member.declaration.migrate_error;
-      if (member.draining && instance.session.state == "live") instance.session.state = "draining";
-    }
-    instances.push_back(std::move(instance));
+    const auto found = members.find(row.declaration.session_id);
+    instances.push_back(InstanceOf(
+        std::move(row),
+        found == members.end() ? std::nullopt : std::optional<Member>(found->second), now));
   }
   return instances;
 }

@@ -10,15 +10,9 @@
 #include "absl/status/statusor.h"
 
 #include "coordinator/operation/operations.h"
+#include "coordinator/status/instances.h"
 
 namespace lockstep::coordinator {
-
-struct InstanceState {
-  SessionRow session;
-  bool connected = false;
-  bool serving = false;
-  std::optional<absl::Duration> last_seen;  // How long ago; absent when this process does not know.
-};
 
 struct ClusterState {
   std::string database;

@@ -116,6 +116,15 @@ absl::StatusOr<std::vector<chain::ChainEntry>> ReadEntries(Connection& connectio
   return entries;
 }
 
+absl::StatusOr<chain::ChainSum> ReadChainSum(Connection& connection) {
+  chain::ChainSum sum;
+  ASSIGN_OR_RETURN(sum.entries, ReadEntries(connection, 1, chain::kMaxVersion));
+  ASSIGN_OR_RETURN(const auto result, connection.Query("SELECT name, digest FROM lockstep.backfill "
+                                                       "ORDER BY name COLLATE \"C\""));
+  for (const Row& row : result.rows) sum.backfills.push_back({row.Text(0), row.Bytes(1)});
+  return sum;
+}
+
 absl::StatusOr<std::vector<PendingMigration>> ReadPending(Connection& connection) {
   ASSIGN_OR_RETURN(const auto result, connection.Query(kPending));
   std::vector<PendingMigration> pending;

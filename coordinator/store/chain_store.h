@@ -19,6 +19,9 @@ absl::StatusOr<ChainRow> ReadChain(postgres::Connection& connection);
 absl::StatusOr<std::vector<chain::ChainEntry>> ReadEntries(postgres::Connection& connection,
                                                            Version first, Version last);
 
+// What chain.sum says of all that is published. Two statements: call it in a snapshot.
+absl::StatusOr<chain::ChainSum> ReadChainSum(postgres::Connection& connection);
+
 // Everything published without a history row, by version. Cost follows the pending part, not the
 // length of the chain.
 absl::StatusOr<std::vector<PendingMigration>> ReadPending(postgres::Connection& connection);

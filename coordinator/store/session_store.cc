@@ -1,6 +1,9 @@
 #include "coordinator/store/session_store.h"
 
+#include "absl/strings/str_cat.h"
+
 #include "coordinator/store/sql_values.h"
+#include "engine/base/error_info.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::coordinator {
@@ -32,6 +35,40 @@ Verdict VerdictOf(const Row& row) {
 Value NeedsParam(const Declaration& d) { return d.needs ? Param(*d.needs) : NullParam(); }
 Value UsesParam(const Declaration& d) {
   return d.uses ? postgres::TextArrayParam(*d.uses) : NullParam();
+}
+
+constexpr char kSessions[] =
+    "SELECT verdict, reason, detail, hint, 0, needs, 0, 0, session_id, service, instance, nonce, "
+    "build, built_for, adapted_to, uses, on_session_loss = 'stop', state, via, can_migrate, "
+    "migrate_error, extract(epoch FROM registered_at), "
+    "extract(epoch FROM reserved_until) "
+    "FROM lockstep.session WHERE state NOT IN ('closed', 'expired') ";
+
+std::vector<SessionRow> SessionsOf(const postgres::Result& result) {
+  std::vector<SessionRow> sessions;
+  for (const Row& row : result.rows) {
+    SessionRow s;
+    s.verdict = VerdictOf(row);
+    s.declaration.session_id = row.Text(8);
+    s.declaration.service = row.Text(9);
+    s.declaration.instance = row.Text(10);
+    s.declaration.nonce = row.Long(11);
+    s.declaration.build = row.Text(12);
+    s.declaration.configured = true;
+    s.declaration.built_for = row.Int(13);
+    s.declaration.needs = s.verdict.needs;
+    s.declaration.adapted_to = row.Int(14);
+    if (!row.IsNull(15)) s.declaration.uses = row.TextArray(15);
+    s.declaration.stop_on_session_loss = row.Bool(16);
+    s.state = row.Text(17);
+    s.via = row.Text(18);
+    s.declaration.can_migrate = row.Bool(19);
+    s.declaration.migrate_error = row.Text(20);
+    s.registered_at = TimeOf(row, 21).value_or(absl::UnixEpoch());
+    s.reserved_until = TimeOf(row, 22);
+    sessions.push_back(std::move(s));
+  }
+  return sessions;
 }
 
 }  // namespace
@@ -89,39 +126,39 @@ absl::StatusOr<std::set<std::string>> ExpireReservations(Connection& connection,
 }
 
 absl::StatusOr<std::vector<SessionRow>> ReadSessions(Connection& connection) {
+  ASSIGN_OR_RETURN(const auto result, connection.Query(absl::StrCat(kSessions,
+                                                                    "ORDER BY service, instance, "
+                                                                    "registered_at")));
+  return SessionsOf(result);
+}
+
+absl::StatusOr<std::vector<SessionRow>> ReadSessionPage(Connection& connection,
+                                                        const SessionQuery& query) {
+  if (!query.after.empty()) {
+    ASSIGN_OR_RETURN(const auto known,
+                     connection.Query("SELECT FROM lockstep.session WHERE session_id = $1",
+                                      {Param(query.after)}));
+    if (known.empty()) {
+      return base::MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                             "page_token: not one of ours, or its instance was forgotten",
+                             {{"field", "page_token"}}, "begin with the first page again");
+    }
+  }
+  const auto or_null = [](const std::string& text) {
+    return text.empty() ? NullParam() : Param(text);
+  };
   ASSIGN_OR_RETURN(
       const auto result,
       connection.Query(
-          "SELECT verdict, reason, detail, hint, 0, needs, 0, 0, session_id, service, instance, "
-          "nonce, build, built_for, adapted_to, uses, on_session_loss = 'stop', state, via, "
-          "can_migrate, migrate_error, extract(epoch FROM registered_at), "
-          "extract(epoch FROM reserved_until) "
-          "FROM lockstep.session WHERE state NOT IN ('closed', 'expired') "
-          "ORDER BY service, instance, registered_at"));
-  std::vector<SessionRow> sessions;
-  for (const Row& row : result.rows) {
-    SessionRow s;
-    s.verdict = VerdictOf(row);
-    s.declaration.session_id = row.Text(8);
-    s.declaration.service = row.Text(9);
-    s.declaration.instance = row.Text(10);
-    s.declaration.nonce = row.Long(11);
-    s.declaration.build = row.Text(12);
-    s.declaration.configured = true;
-    s.declaration.built_for = row.Int(13);
-    s.declaration.needs = s.verdict.needs;
-    s.declaration.adapted_to = row.Int(14);
-    if (!row.IsNull(15)) s.declaration.uses = row.TextArray(15);
-    s.declaration.stop_on_session_loss = row.Bool(16);
-    s.state = row.Text(17);
-    s.via = row.Text(18);
-    s.declaration.can_migrate = row.Bool(19);
-    s.declaration.migrate_error = row.Text(20);
-    s.registered_at = TimeOf(row, 21).value_or(absl::UnixEpoch());
-    s.reserved_until = TimeOf(row, 22);
-    sessions.push_back(std::move(s));
-  }
-  return sessions;
+          absl::StrCat(kSessions,
+                       "AND ($1::uuid IS NULL OR (service, instance, session_id) > "
+                       "(SELECT a.service, a.instance, a.session_id FROM lockstep.session a "
+                       "WHERE a.session_id = $1)) AND ($2::text IS NULL OR service = $2) "
+                       "AND ($3::text IS NULL OR instance = $3 OR session_id::text = $3) "
+                       "ORDER BY service, instance, session_id LIMIT $4"),
+          {or_null(query.after), or_null(query.service), or_null(query.instance),
+           Param(query.limit)}));
+  return SessionsOf(result);
 }
 
 }  // namespace lockstep::coordinator

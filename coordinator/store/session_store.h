@@ -29,6 +29,18 @@ absl::StatusOr<bool> MoveSession(postgres::Connection& connection, const LeaderT
 absl::StatusOr<std::set<std::string>> ExpireReservations(postgres::Connection& connection,
                                                          const LeaderToken& leader);
 
+struct SessionQuery {
+  std::string after;     // The session id that the page before ended with; "" for the first page.
+  std::string service;   // Only this one's; "" for all.
+  std::string instance;  // Only those with this name or session id; "" for all.
+  int limit = 100;
+};
+
+// A page of sessions that have not ended, by service, instance and session id. INVALID_ARGUMENT
+// (INVALID_FIELD) when there is no session `after`, which must be "" or a UUID.
+absl::StatusOr<std::vector<SessionRow>> ReadSessionPage(postgres::Connection& connection,
+                                                        const SessionQuery& query);
+
 // Sessions that have not ended, by service and instance.
 absl::StatusOr<std::vector<SessionRow>> ReadSessions(postgres::Connection& connection);
 

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
+#include "coordinator/wire/lists.h"
 #include "engine/base/digest.h"
 #include "engine/base/error_info.h"
 #include "engine/base/ids.h"
@@ -120,30 +121,6 @@ v1::RunningStep RunningOf(const OperationView& view) {
   *step.mutable_elapsed() = ToProto(view.running_for);
   step.set_last(held.lease.last);
   return step;
-}
-
-v1::InstanceStatus InstanceOf(const InstanceState& state, absl::Duration validity) {
-  const Declaration& d = state.session.declaration;
-  v1::InstanceStatus proto;
-  proto.set_session_id(d.session_id);
-  proto.set_instance(d.instance);
-  proto.set_build(d.build);
-  proto.set_built_for(d.built_for);
-  proto.set_needs(state.session.verdict.needs);
-  proto.set_adapted_to(d.adapted_to);
-  *proto.mutable_gate() = ToProto(state.session.verdict, validity);
-  proto.set_state(state.session.state);
-  proto.set_connected(state.connected);
-  proto.set_can_migrate(d.can_migrate);
-  proto.set_migrate_error(d.migrate_error);
-  if (state.last_seen.has_value()) *proto.mutable_last_seen() = ToProto(*state.last_seen);
-  proto.set_serving(state.serving);
-  proto.set_via(state.session.via);
-  *proto.mutable_registered_at() = ToProto(state.session.registered_at);
-  if (state.session.reserved_until.has_value()) {
-    *proto.mutable_reserved_until() = ToProto(*state.session.reserved_until);
-  }
-  return proto;
 }
 
 v1::ChainStatus ChainOf(const ClusterState& state) {
@@ -315,7 +292,7 @@ v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity) {
       service = proto.add_services();
       service->set_service(name);
     }
-    *service->add_instances() = InstanceOf(instance, validity);
+    *service->add_instances() = ToProto(instance, validity);
   }
   for (const BackfillRow& row : state.backfills) {
     v1::Backfill* const backfill = proto.add_backfills();

@@ -91,6 +91,30 @@ class FakeCoordinator::Status final : public v1::StatusService::Service {
                               v1::ListMigrationsResponse* response) override {
     return Reply(fake_, fake_.list_migrations, *request, response);
   }
+  grpc::Status ListInstances(grpc::ServerContext*, const v1::ListInstancesRequest* request,
+                             v1::ListInstancesResponse* response) override {
+    return Reply(fake_, fake_.list_instances, *request, response);
+  }
+  grpc::Status ListLeases(grpc::ServerContext*, const v1::ListLeasesRequest* request,
+                          v1::ListLeasesResponse* response) override {
+    return Reply(fake_, fake_.list_leases, *request, response);
+  }
+  grpc::Status ListEvents(grpc::ServerContext*, const v1::ListEventsRequest* request,
+                          v1::ListEventsResponse* response) override {
+    return Reply(fake_, fake_.list_events, *request, response);
+  }
+  grpc::Status WatchEvents(grpc::ServerContext* context, const v1::WatchEventsRequest* request,
+                           grpc::ServerWriter<v1::WatchEventsResponse>* writer) override {
+    Stream<v1::WatchEventsResponse> stream;
+    if (fake_.watch_events) {
+      stream = [this, request](auto*, auto* to) { return fake_.watch_events(*request, to); };
+    }
+    return Follow(fake_, stream, context, writer);
+  }
+  grpc::Status ExportChain(grpc::ServerContext* context, const v1::ExportChainRequest*,
+                           grpc::ServerWriter<v1::ExportChainResponse>* writer) override {
+    return Follow(fake_, fake_.export_chain, context, writer);
+  }
   grpc::Status WatchStatus(grpc::ServerContext* context, const v1::WatchStatusRequest*,
                            grpc::ServerWriter<v1::WatchStatusResponse>* writer) override {
     return Follow(fake_, fake_.watch_status, context, writer);

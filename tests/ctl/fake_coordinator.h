@@ -50,6 +50,13 @@ class FakeCoordinator {
   Answer<v1::CancelOperationRequest, v1::CancelOperationResponse> cancel;
   Answer<v1::PauseOperationRequest, v1::PauseOperationResponse> pause;
   Answer<v1::ResumeOperationRequest, v1::ResumeOperationResponse> resume;
+  Answer<v1::ListInstancesRequest, v1::ListInstancesResponse> list_instances;
+  Answer<v1::ListLeasesRequest, v1::ListLeasesResponse> list_leases;
+  Answer<v1::ListEventsRequest, v1::ListEventsResponse> list_events;
+  std::function<absl::Status(const v1::WatchEventsRequest& request,
+                             grpc::ServerWriter<v1::WatchEventsResponse>* writer)>
+      watch_events;
+  Stream<v1::ExportChainResponse> export_chain;
   Answer<v1::GetStatusRequest, v1::GetStatusResponse> get_status;
   Answer<v1::ListMigrationsRequest, v1::ListMigrationsResponse> list_migrations;
   Stream<v1::WatchOperationResponse> watch_operation;

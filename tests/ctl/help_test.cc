@@ -28,7 +28,7 @@ TEST(Help, OfACommandHasItsFlagsAndExamples) {
     EXPECT_THAT(help, HasSubstr("EXAMPLES\n  lockstep "));
   }
   EXPECT_EQ(UsageOf(*FindCommand("wait")), "lockstep wait --for WHAT");
-  EXPECT_EQ(UsageOf(*FindCommand("status")), "lockstep status [SERVICE]");
+  EXPECT_EQ(UsageOf(*FindCommand("status")), "lockstep status [SERVICE] [--watch]");
 }
 
 // An example that does not work is worse than none.

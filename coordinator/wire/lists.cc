@@ -1,0 +1,82 @@
+#include "coordinator/wire/lists.h"
+
+#include "google/protobuf/util/json_util.h"
+
+#include "coordinator/wire/to_proto.h"
+#include "proto/convert/time.h"
+
+namespace lockstep::coordinator {
+
+using convert::ToProto;
+
+namespace {
+
+v1::LeaseState StateOf(const AttemptRow& attempt) {
+  if (attempt.held) return v1::LEASE_STATE_HELD;
+  if (attempt.outcome == "succeeded") return v1::LEASE_STATE_SUCCEEDED;
+  if (attempt.outcome == "failed") return v1::LEASE_STATE_FAILED;
+  if (attempt.outcome == "not started") return v1::LEASE_STATE_NOT_STARTED;
+  if (attempt.outcome == "unknown") return v1::LEASE_STATE_UNKNOWN;
+  if (attempt.outcome == "revoked") return v1::LEASE_STATE_REVOKED;
+  return v1::LEASE_STATE_UNSPECIFIED;
+}
+
+}  // namespace
+
+v1::InstanceStatus ToProto(const InstanceState& state, absl::Duration validity) {
+  const Declaration& d = state.session.declaration;
+  v1::InstanceStatus proto;
+  proto.set_service(d.service);
+  proto.set_session_id(d.session_id);
+  proto.set_instance(d.instance);
+  proto.set_build(d.build);
+  proto.set_built_for(d.built_for);
+  proto.set_needs(state.session.verdict.needs);
+  proto.set_adapted_to(d.adapted_to);
+  *proto.mutable_gate() = ToProto(state.session.verdict, validity);
+  proto.set_state(state.session.state);
+  proto.set_connected(state.connected);
+  proto.set_can_migrate(d.can_migrate);
+  proto.set_migrate_error(d.migrate_error);
+  if (state.last_seen.has_value()) *proto.mutable_last_seen() = ToProto(*state.last_seen);
+  proto.set_serving(state.serving);
+  proto.set_via(state.session.via);
+  *proto.mutable_registered_at() = ToProto(state.session.registered_at);
+  if (state.session.reserved_until.has_value()) {
+    *proto.mutable_reserved_until() = ToProto(*state.session.reserved_until);
+  }
+  return proto;
+}
+
+v1::Lease ToProto(const AttemptRow& attempt) {
+  v1::Lease proto;
+  proto.set_lease_epoch(attempt.lease_epoch);
+  proto.set_state(StateOf(attempt));
+  proto.set_holder(attempt.holder);
+  proto.set_session_id(attempt.session);
+  proto.set_operation_id(attempt.operation);
+  proto.set_first(attempt.first);
+  proto.set_last(attempt.last);
+  proto.set_committed(attempt.committed);
+  *proto.mutable_granted_at() = ToProto(attempt.started_at);
+  if (attempt.ended_at.has_value()) *proto.mutable_ended_at() = ToProto(*attempt.ended_at);
+  if (attempt.expires_at.has_value()) *proto.mutable_expires_at() = ToProto(*attempt.expires_at);
+  if (attempt.error.has_value()) *proto.mutable_error() = ToProto(*attempt.error);
+  return proto;
+}
+
+v1::Event ToProto(const EventRow& event) {
+  v1::Event proto;
+  proto.set_sequence(event.sequence);
+  *proto.mutable_at() = ToProto(event.at);
+  proto.set_kind(event.kind);
+  proto.set_version(event.version);
+  proto.set_operation_id(event.operation);
+  // jsonb is always valid JSON; should it nest deeper than protobuf reads, the event stays.
+  if (!google::protobuf::util::JsonStringToMessage(event.detail, proto.mutable_detail()).ok()) {
+    proto.clear_detail();
+  }
+  return proto;
+}
+
+}  // namespace lockstep::coordinator

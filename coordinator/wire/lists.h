@@ -1,0 +1,19 @@
+// What StatusService lists, as messages.
+#ifndef LOCKSTEP_COORDINATOR_WIRE_LISTS_H_
+#define LOCKSTEP_COORDINATOR_WIRE_LISTS_H_
+
+#include "lockstep/v1/status.pb.h"
+
+#include "coordinator/status/instances.h"
+#include "coordinator/store/attempt_store.h"
+#include "coordinator/store/event_store.h"
+
+namespace lockstep::coordinator {
+
+v1::InstanceStatus ToProto(const InstanceState& instance, absl::Duration validity);
+v1::Lease ToProto(const AttemptRow& attempt);
+v1::Event ToProto(const EventRow& event);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_WIRE_LISTS_H_
