@@ -67,7 +67,7 @@ absl::StatusOr<Drift> FindDrift(const chain::Chain& local, const Published& publ
   }
   for (const auto& [name, digest] : published.backfills) {
     const auto it = std::find_if(local.backfills.begin(), local.backfills.end(),
-                                 [&](const chain::Backfill& b) { return b.name == name; });
+                                 [&wanted = name](const chain::Backfill& b) { return b.name == wanted; });
     if (it == local.backfills.end() || it->digest != digest) drift.backfills = true;
   }
   return drift;
