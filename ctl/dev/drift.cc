@@ -66,8 +66,9 @@ absl::StatusOr<Drift> FindDrift(const chain::Chain& local, const Published& publ
                            std::move(info));
   }
   for (const auto& [name, digest] : published.backfills) {
-    const auto it = std::find_if(local.backfills.begin(), local.backfills.end(),
-                                 [&wanted = name](const chain::Backfill& b) { return b.name == wanted; });
+    const auto it =
+        std::find_if(local.backfills.begin(), local.backfills.end(),
+                     [&wanted = name](const chain::Backfill& b) { return b.name == wanted; });
     if (it == local.backfills.end() || it->digest != digest) drift.backfills = true;
   }
   return drift;
