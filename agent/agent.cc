@@ -14,6 +14,7 @@
 #include "agent/endpoints.h"
 #include "agent/gate_slot.h"
 #include "agent/grpc_run_client.h"
+#include "agent/self_stop.h"
 #include "agent/session.h"
 #include "agent/wire.h"
 #include "agent/worker.h"
@@ -60,6 +61,7 @@ class AgentImpl : public Agent {
  public:
   AgentImpl(const AgentOptions& options, v1::BuildDeclaration declaration)
       : session_id_(base::NewUuid()),
+        stops_itself_(declaration.on_session_loss() == v1::ON_SESSION_LOSS_STOP),
         session_(MakeSessionOptions(options, std::move(declaration)), MakeHooks()),
         client_(session_id_, [this] { return session_.channel(); }) {
     if (!options.migrate_database.empty()) {
@@ -85,6 +87,9 @@ class AgentImpl : public Agent {
   void OnGateChange(std::function<void(const GateVerdict&)> callback) override {
     slot_.Observe(std::move(callback));
   }
+  void OnSessionLoss(std::function<void()> callback) override {
+    if (stops_itself_) self_stop_.Observe(std::move(callback));
+  }
   void SetServing(bool serving) override { session_.SetServing(serving); }
 
   void Drain() override {
@@ -97,6 +102,7 @@ class AgentImpl : public Agent {
     const absl::Duration stop_by = base::SystemClock()->SinceBoot() + timeout;
     // Before the lock: it waits for a gate callback, which may itself be about to stop the agent.
     slot_.Stop();
+    self_stop_.Stop();
     base::MutexLock lock(stop_mu_);
     // First the run, so that its end is reported and the lease free before the goodbye.
     if (worker_ != nullptr) worker_->Stop(timeout * kWorkerShare);
@@ -126,7 +132,15 @@ class AgentImpl : public Agent {
               if (worker_ != nullptr) worker_->WaitForFirstProbe(kFirstProbeLimit);
             },
         .connecting = [this](const std::string& why) { slot_.SetConnecting(why); },
-        .gate = [this](GateVerdict verdict) { slot_.Set(std::move(verdict)); },
+        .gate =
+            [this](GateVerdict verdict) {
+              if (verdict.state == GateState::kOpen) self_stop_.Arm();
+              slot_.Set(std::move(verdict));
+            },
+        .acknowledged =
+            [this](absl::Duration sent, absl::Duration stop_after) {
+              self_stop_.Acknowledged(sent, stop_after);
+            },
         .offer = [this](const LeaseOffer& offer) { Offer(offer); },
         .revoked =
             [this](const apply::LeaseToken& token, const std::string& why) {
@@ -154,7 +168,9 @@ class AgentImpl : public Agent {
   }
 
   const std::string session_id_;
+  const bool stops_itself_;
   GateSlot slot_;
+  SelfStop self_stop_;
   Session session_;
   GrpcRunClient client_;
   std::unique_ptr<Worker> worker_;  // Null without a migrator connection.

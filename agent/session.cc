@@ -23,6 +23,8 @@ constexpr int kSilentHeartbeats = 3;
 constexpr absl::Duration kMinSilence = absl::Seconds(10);
 // What a coordinator may ask for; anything else is brought into this range.
 constexpr absl::Duration kMinHeartbeat = absl::Milliseconds(50);
+// Of a coordinator that does not say.
+constexpr absl::Duration kDefaultStopAfter = absl::Seconds(20);
 constexpr absl::Duration kMaxHeartbeat = absl::Minutes(1);
 constexpr absl::Duration kMaxReconnectAfter = absl::Minutes(1);
 // So that agents sent away together do not come back together.
@@ -35,6 +37,11 @@ absl::Duration Clock() { return base::SystemClock()->SinceBoot(); }
 
 base::BackoffOptions BackoffUpTo(absl::Duration cap) {
   return {.base = std::min(absl::Milliseconds(100), cap), .cap = cap};
+}
+
+absl::Duration StopAfter(const v1::Welcome& welcome) {
+  const absl::Duration given = convert::FromProto(welcome.stop_after());
+  return given > absl::ZeroDuration() ? given : kDefaultStopAfter;
 }
 
 }  // namespace
@@ -182,6 +189,8 @@ void Session::SendHeartbeat() {
   {
     base::MutexLock lock(mu_);
     request.mutable_heartbeat()->set_sequence(++connection_.sequence);
+    // One that is silent for longer is cancelled, which bounds them.
+    connection_.unacknowledged[connection_.sequence] = Clock();
     request.mutable_heartbeat()->set_serving(serving_);
   }
   Post(std::move(request));
@@ -257,6 +266,8 @@ void Session::OnResponse(const v1::SessionResponse& response) {
   switch (response.message_case()) {
     case v1::SessionResponse::kWelcome:
       return OnWelcome(response.welcome());
+    case v1::SessionResponse::kHeartbeatAck:
+      return OnAck(response.heartbeat_ack().sequence());
     case v1::SessionResponse::kGate:
       return hooks_.gate(FromProto(response.gate()));
     case v1::SessionResponse::kLeaseOffer:
@@ -270,15 +281,19 @@ void Session::OnResponse(const v1::SessionResponse& response) {
       changed_.NotifyAll();
       return;
     }
-    default:  // An acknowledgement, or something newer than this agent.
+    default:  // Something newer than this agent.
       return;
   }
 }
 
 void Session::OnWelcome(const v1::Welcome& welcome) {
   std::string address;
+  absl::Duration sent;
+  const absl::Duration stop_after = StopAfter(welcome);
   {
     base::MutexLock lock(mu_);
+    sent = connection_.started;
+    connection_.stop_after = stop_after;
     connection_.welcomed = true;
     registered_ = true;
     connection_.heartbeat_interval =
@@ -287,8 +302,24 @@ void Session::OnWelcome(const v1::Welcome& welcome) {
     address = connection_.address;
     changed_.NotifyAll();
   }
+  hooks_.acknowledged(sent, stop_after);
   base::LogInfo("connected to coordinator",
                 {{"address", address}, {"epoch", absl::StrCat(welcome.leader_epoch())}});
+}
+
+void Session::OnAck(int64_t sequence) {
+  absl::Duration sent;
+  absl::Duration stop_after;
+  {
+    base::MutexLock lock(mu_);
+    auto& waiting = connection_.unacknowledged;
+    const auto found = waiting.find(sequence);
+    if (found == waiting.end()) return;
+    sent = found->second;
+    stop_after = connection_.stop_after;
+    waiting.erase(waiting.begin(), std::next(found));
+  }
+  hooks_.acknowledged(sent, stop_after);
 }
 
 void Session::OnDone(const absl::Status& status) {

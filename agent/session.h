@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <grpcpp/channel.h>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,8 @@ struct SessionHooks {
   std::function<void()> prepare;                           // Before the first dial.
   std::function<void(const std::string& why)> connecting;  // Why no coordinator answers.
   std::function<void(GateVerdict)> gate;
+  // What was sent at `sent` was acknowledged: a hello, or the newest heartbeat.
+  std::function<void(absl::Duration sent, absl::Duration stop_after)> acknowledged;
   std::function<void(const LeaseOffer&)> offer;
   std::function<void(const apply::LeaseToken&, const std::string& why)> revoked;
   std::function<std::optional<apply::LeaseToken>()> held_lease;
@@ -99,7 +102,9 @@ class Session {
     absl::Duration last_heard;
     absl::Duration heartbeat_interval;
     absl::Duration next_heartbeat;
+    absl::Duration stop_after;
     int64_t sequence = 0;
+    std::map<int64_t, absl::Duration> unacknowledged;  // When each heartbeat was sent.
     bool welcomed = false;
     bool cancelled = false;
     bool goodbye_sent = false;
@@ -126,6 +131,7 @@ class Session {
 
   void OnResponse(const v1::SessionResponse& response);
   void OnWelcome(const v1::Welcome& welcome);
+  void OnAck(int64_t sequence);
   void OnDone(const absl::Status& status);
   void Post(v1::SessionRequest request);
 

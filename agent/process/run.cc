@@ -1,5 +1,6 @@
 #include "agent/process/run.h"
 
+#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "lockstep/agent.h"
 
 #include "agent/process/http.h"
@@ -20,6 +22,10 @@
 
 namespace lockstep::process {
 namespace {
+
+// How long a `stop` service that lost its session has after SIGTERM: what is left between the stop
+// time and the session TTL is twice this.
+constexpr absl::Duration kStopGrace = absl::Seconds(5);
 
 // SIGHUP is not among them: services read their configuration again on it.
 bool Drains(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT; }
@@ -61,9 +67,15 @@ class Program {
     base::LogInfo("child started", {{"pid", absl::StrCat(supervisor_.child())}});
     progress_.Advance(Phase::kStarting);
     AwaitReady();
+    agent_.OnSessionLoss([this] {
+      session_lost_ = true;
+      supervisor_.Wake();
+    });
     for (;;) {
-      const Event event = supervisor_.Next(absl::InfiniteDuration());
+      const Event event = supervisor_.Next(kill_at_ - absl::Now());
       if (event.kind == Event::kChildEnded) break;
+      if (event.kind == Event::kTimeout) Kill();
+      if (session_lost_.exchange(false)) StopChild();
       if (event.kind != Event::kSignal) continue;
       if (Drains(event.signal)) Drain(event.signal);
       supervisor_.Forward(event);
@@ -87,11 +99,27 @@ class Program {
     agent_.Drain();
   }
 
+  // Nobody need believe any more that a `stop` service lives: it ends now, politely for a moment.
+  void StopChild() {
+    base::LogError("session lost: the service stops itself",
+                   {{"pid", absl::StrCat(supervisor_.child())}});
+    kill_at_ = absl::Now() + kStopGrace;
+    Drain(SIGTERM);
+    supervisor_.Forward({.kind = Event::kSignal, .signal = SIGTERM});
+  }
+  void Kill() {
+    kill_at_ = absl::InfiniteFuture();
+    base::LogError("the service did not stop", {{"pid", absl::StrCat(supervisor_.child())}});
+    supervisor_.Forward({.kind = Event::kSignal, .signal = SIGKILL});
+  }
+
   const Flags& flags_;
   const bool die_with_us_;
   Supervisor& supervisor_;
   Agent& agent_;
   Progress progress_;
+  std::atomic<bool> session_lost_{false};
+  absl::Time kill_at_ = absl::InfiniteFuture();
   std::unique_ptr<ReadyPoller> poller_;
   std::unique_ptr<HttpServer> http_;
 };

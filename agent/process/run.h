@@ -3,6 +3,8 @@
 //   gate closed ──open──> child starting ──ready──> serving ──SIGTERM──> draining ──child ends──>
 //   exit
 //
+// A `stop` service that loses its session (Agent::OnSessionLoss) is stopped: SIGTERM, then SIGKILL.
+//
 // One event loop on the main thread owns the flow; other threads only wake it.
 #ifndef LOCKSTEP_AGENT_PROCESS_RUN_H_
 #define LOCKSTEP_AGENT_PROCESS_RUN_H_

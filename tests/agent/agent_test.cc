@@ -1,10 +1,14 @@
 // The whole agent against a coordinator on the real wire: reconnects, gate, goodbye.
 #include "lockstep/agent.h"
 
+#include <algorithm>
+#include <atomic>
+#include <future>
 #include <gtest/gtest.h>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 
 #include "engine/base/error_info.h"
 #include "engine/base/ids.h"
@@ -90,6 +94,44 @@ TEST_F(AgentTest, ComesBackAsTheSameSessionAndStaysOpen) {
   EXPECT_TRUE(second.serving());
   EXPECT_EQ(agent->gate().state, GateState::kOpen);
   EXPECT_TRUE(coordinator.WaitFor([](const auto& r) { return r.has_drain(); }));
+}
+
+TEST_F(AgentTest, AStopServiceIsToldWhenNobodyAcknowledgesItsHeartbeats) {
+  TestCoordinator coordinator({.stop_after = absl::Milliseconds(300)});
+  // What keeps serving is never told, and neither is what waits at its gate.
+  std::atomic<int> wrong{0};
+  auto keep = Start({coordinator.address()});
+  keep->OnSessionLoss([&] { ++wrong; });
+  ASSERT_TRUE(coordinator.WaitForStream(1));
+  coordinator.Send(GateResponse(v1::GATE_STATE_OPEN, "ready"));
+  ASSERT_THAT(keep->WaitUntilServable(kPatience), IsOk());
+  options_.service_file = files_.Write("stop.yaml", "service: billing\non_session_loss: stop\n");
+  options_.instance = "billing-1";
+  auto waits = Start({coordinator.address()});
+  waits->OnSessionLoss([&] { ++wrong; });
+  ASSERT_TRUE(coordinator.WaitForStream(2));
+  options_.instance = "billing-2";
+  auto agent = Start({coordinator.address()});
+  std::promise<absl::Time> lost;
+  agent->OnSessionLoss([&] { lost.set_value(absl::Now()); });
+  ASSERT_TRUE(coordinator.WaitForStream(3));
+  coordinator.Send(GateResponse(v1::GATE_STATE_OPEN, "ready"));
+  ASSERT_THAT(agent->WaitUntilServable(kPatience), IsOk());
+  // Longer than the stop time, in heartbeats that are answered.
+  const auto heartbeats = [&] {
+    const auto requests = coordinator.requests();
+    return std::count_if(requests.begin(), requests.end(),
+                         [](const auto& request) { return request.has_heartbeat(); });
+  };
+  const auto before = heartbeats();
+  ASSERT_TRUE(Eventually([&] { return heartbeats() > before + 40; }));
+  auto loss = lost.get_future();
+  EXPECT_EQ(loss.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+
+  const absl::Time stopped = absl::Now();
+  coordinator.Stop();
+  EXPECT_LT(loss.get() - stopped, absl::Seconds(10));
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST_F(AgentTest, SurvivesARestartOfTheCoordinator) {

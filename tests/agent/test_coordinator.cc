@@ -35,6 +35,7 @@ void TestCoordinator::Stop() {
 void TestCoordinator::Welcome(Stream* stream) {
   v1::SessionResponse response;
   *response.mutable_welcome()->mutable_heartbeat_interval() = convert::ToProto(options_.heartbeat);
+  *response.mutable_welcome()->mutable_stop_after() = convert::ToProto(options_.stop_after);
   response.mutable_welcome()->set_leader_epoch(1);
   stream->Write(response);
 }

@@ -27,6 +27,7 @@ namespace lockstep::testing {
 
 struct TestCoordinatorOptions {
   absl::Duration heartbeat = absl::Milliseconds(50);
+  absl::Duration stop_after = absl::Seconds(20);
   // Answers a hello with an error instead of a welcome; absent: welcome.
   std::function<std::optional<absl::Status>(int stream)> refuse = nullptr;
   bool silent = false;  // Reads the hello and says nothing.

@@ -26,12 +26,22 @@ struct Script {
   bool stopped ABSL_GUARDED_BY(mu) = false;
   std::vector<std::string> calls ABSL_GUARDED_BY(mu);
   std::function<void(const GateVerdict&)> observer ABSL_GUARDED_BY(mu);
+  std::function<void()> lose_session ABSL_GUARDED_BY(mu);
   AgentOptions options ABSL_GUARDED_BY(mu);  // What it was started with.
 
   void Call(const std::string& call) {
     base::MutexLock lock(mu);
     calls.push_back(call);
     changed.NotifyAll();
+  }
+  void LoseSession() {
+    std::function<void()> call;
+    {
+      base::MutexLock lock(mu);
+      while (lose_session == nullptr) changed.Wait(lock);
+      call = lose_session;
+    }
+    call();
   }
   std::vector<std::string> Calls() {
     base::MutexLock lock(mu);
@@ -88,6 +98,11 @@ class FakeAgent : public Agent {
       now = script_.verdict;
     }
     callback(now);
+  }
+  void OnSessionLoss(std::function<void()> callback) override {
+    base::MutexLock lock(script_.mu);
+    script_.lose_session = std::move(callback);
+    script_.changed.NotifyAll();
   }
   void SetServing(bool serving) override { script_.Call(serving ? "serving" : "not serving"); }
   void Drain() override { script_.Call("drain"); }

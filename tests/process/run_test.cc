@@ -175,6 +175,27 @@ TEST_F(RunTest, AnswersProbesFromTheStart) {
   orchestrator.join();
 }
 
+TEST_F(RunTest, AServiceThatLostItsSessionIsStopped) {
+  Open();
+  std::thread network([&] {
+    EXPECT_TRUE(Eventually([&] { return Exists("up"); }));
+    script_.LoseSession();
+  });
+  EXPECT_EQ(RunScript("trap 'exit 6' TERM; : > $D/up; while :; do sleep 0.01; done"), 6);
+  network.join();
+  EXPECT_THAT(script_.Calls(), ElementsAre("serving", "drain", "stop: exit code 6"));
+}
+
+TEST_F(RunTest, OneThatDoesNotStopIsKilled) {
+  Open();
+  std::thread network([&] {
+    EXPECT_TRUE(Eventually([&] { return Exists("up"); }));
+    script_.LoseSession();
+  });
+  EXPECT_EQ(RunScript("trap '' TERM; : > $D/up; while :; do sleep 0.01; done"), 128 + SIGKILL);
+  network.join();
+}
+
 TEST_F(RunTest, TheChildDoesNotSeeTheMigratorsConnection) {
   Open();
   setenv("LOCKSTEP_AGENT_MIGRATE_DATABASE", "password=hunter2", 1);

@@ -51,8 +51,8 @@ struct GateVerdict {
 
 // The service's files as text: what a service that carries them in its program starts with.
 struct EmbeddedFiles {
-  std::string service_file;  // The text of lockstep.yaml; empty: none.
-  std::string chain_sum;     // The text of chain.sum; empty: none.
+  std::string service_file = {};  // The text of lockstep.yaml; empty: none.
+  std::string chain_sum = {};     // The text of chain.sum; empty: none.
 };
 
 // The files that the CMake function lockstep_embed_chain(TARGET chain.sum [lockstep.yaml]) compiled
@@ -60,30 +60,31 @@ struct EmbeddedFiles {
 // link.
 EmbeddedFiles GetEmbeddedFiles();
 
+// Every member has a default, so that designated initialisers may leave out any of them unwarned.
 struct AgentOptions {
   // Where coordinators listen: "HOST:PORT" or "unix:PATH"; tried in turn.
-  std::vector<std::string> addresses;
+  std::vector<std::string> addresses = {};
   // Paths of the service's lockstep.yaml and of the chain.sum its build was made with. When a path
   // is given and cannot be read, Start fails.
-  std::string service_file;
-  std::string chain_sum;
+  std::string service_file = {};
+  std::string chain_sum = {};
   // Their text, where no path is given: `options.embedded = lockstep::GetEmbeddedFiles();`. When
   // either is neither here nor there the verdict is REFUSED not_configured.
-  EmbeddedFiles embedded;
+  EmbeddedFiles embedded = {};
   // Which instance this is; empty: host name and process id.
-  std::string instance;
+  std::string instance = {};
   // The image or commit of the build; free text.
-  std::string build;
+  std::string build = {};
   // The connection migrations are applied on; empty: this agent applies none. Must reach PostgreSQL
   // directly, not through a pooler.
-  std::string migrate_database;
+  std::string migrate_database = {};
   // Migrations run with the rights of a role that can do anything; only for development.
   bool allow_superuser = false;
   // Set by a program that asks for an instance which is yet to start and does not serve itself,
   // such as an init container. Once the gate is open the session counts for this long, 0 to 1 h,
   // whether this process lives or not, or until the instance itself, under the same service and
   // instance name, is admitted: no contract that concerns it is granted in between.
-  std::optional<absl::Duration> reserve;
+  std::optional<absl::Duration> reserve = std::nullopt;
   // Reconnects back off between 0 and this, full jitter; at most 3 s while a session is live.
   absl::Duration reconnect_cap = absl::Seconds(30);
 };
@@ -108,6 +109,13 @@ class Agent {
   // Calls `callback` from a thread of the agent whenever the verdict changes, and once now. One
   // callback at a time; replaces the one before.
   virtual void OnGateChange(std::function<void(const GateVerdict&)> callback) = 0;
+
+  // For a service that declares `on_session_loss: stop`: calls `callback` once, from a thread of
+  // the agent, when no coordinator has acknowledged a heartbeat that was sent within the stop time
+  // (20 s unless the coordinator says otherwise), after the gate was open. The instance must then
+  // stop serving at once: its session may be taken for gone. Never called for a service that keeps
+  // serving, nor after Stop. The callback must not call Stop.
+  virtual void OnSessionLoss(std::function<void()> callback) = 0;
 
   // Tells the coordinator whether the instance serves traffic.
   virtual void SetServing(bool serving) = 0;

@@ -19,12 +19,9 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   Print("before");
   auto agent = lockstep::Agent::Start({.addresses = {argv[1]},
-                                       .service_file = "",
-                                       .chain_sum = "",
                                        .embedded = lockstep::GetEmbeddedFiles(),
                                        .instance = "orders-1",
-                                       .build = "outside",
-                                       .migrate_database = ""});
+                                       .build = "outside"});
   if (!agent.ok()) {
     std::fprintf(stderr, "%s\n", agent.status().ToString().c_str());
     return 1;
