@@ -100,9 +100,14 @@ class Api:
 
 
 def load(proto_root):
-    """Generates Python from every .proto below `proto_root` and imports it."""
+    """Generates Python from lockstep's .proto files below `proto_root` and imports it."""
     root = pathlib.Path(proto_root)
-    files = sorted(str(path.relative_to(root)) for path in root.rglob("*.proto"))
+    # Not proto/grpc: gRPC's own package has that name in Python.
+    files = sorted(
+        str(path.relative_to(root))
+        for folder in ("google/rpc", "lockstep/v1")
+        for path in (root / folder).glob("*.proto")
+    )
     with tempfile.TemporaryDirectory() as generated:
         subprocess.run(
             ["protoc", f"-I{root}", f"--python_out={generated}", *files], check=True
