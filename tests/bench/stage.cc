@@ -107,6 +107,8 @@ void WriteGeneratedChain(const std::string& directory, int count) {
       file << "ALTER TABLE part_" << version - 1 << " ADD COLUMN colour text;\n";
     }
   }
+  std::ofstream sum(absl::StrCat(directory, "/", chain::kChainSumFile));
+  sum << chain::FormatChainSum(LoadChain(directory).sum());
 }
 
 chain::Chain LoadChain(const std::string& directory) {

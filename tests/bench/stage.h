@@ -62,7 +62,7 @@ void PretendApplied(testing::TestDatabase& db);
 // Says which columns of which type schema public has; `except` is a table to leave out.
 std::string SchemaDigest(testing::TestDatabase& db, const std::string& except);
 
-// Writes `count` migrations: a table, a column, a table, a column ...
+// Writes `count` migrations and their chain.sum: a table, a column, a table, a column ...
 void WriteGeneratedChain(const std::string& directory, int count);
 chain::Chain LoadChain(const std::string& directory);
 
