@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
+#include "ctl/address_book.h"
 #include "ctl/arguments.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
@@ -48,8 +49,12 @@ std::optional<std::string> RunningDev() {
 
 int Run(const ParsedLine& line, Console& console) {
   Interrupt interrupt;
-  Client client({.candidates = FindCandidates(line.globals.addresses,
-                                              std::getenv("LOCKSTEP_ADDRESS"), RunningDev()),
+  const auto candidates = ResolveCandidates(
+      line.globals,
+      {.address = std::getenv("LOCKSTEP_ADDRESS"), .context = std::getenv("LOCKSTEP_CONTEXT")},
+      AddressBookPath(), RunningDev());
+  Client client({.candidates = candidates.ok() ? *candidates : std::vector<Candidate>(),
+                 .unresolved = candidates.status(),
                  .timeout = line.globals.timeout},
                 &interrupt);
   Context context{line.globals, console, interrupt, client};

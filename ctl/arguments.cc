@@ -48,6 +48,7 @@ absl::Status CheckValue(const Flag& flag, const std::string& value) {
 // Fills `globals` from one global flag.
 absl::Status SetGlobal(const std::string& name, const std::string& value, GlobalFlags& globals) {
   if (name == "--address") globals.addresses.push_back(value);
+  if (name == "--context") globals.context = value;
   if (name == "--quiet") globals.quiet = true;
   if (name == "--verbose") globals.verbose = true;
   if (name == "--no-input") globals.no_input = true;
@@ -193,7 +194,12 @@ class Parser {
 
 std::string Arguments::Text(const std::string& flag) const {
   const auto it = values_.find(flag);
-  return it == values_.end() ? "" : it->second;
+  return it == values_.end() ? "" : it->second.back();
+}
+
+std::vector<std::string> Arguments::Texts(const std::string& flag) const {
+  const auto it = values_.find(flag);
+  return it == values_.end() ? std::vector<std::string>() : it->second;
 }
 
 std::optional<int32_t> Arguments::Number(const std::string& flag) const {

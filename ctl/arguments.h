@@ -22,6 +22,7 @@ struct Command;
 // The flags every command has.
 struct GlobalFlags {
   std::vector<std::string> addresses;
+  std::string context;
   bool json = false;        // -o json or -o jsonl.
   bool json_lines = false;  // -o jsonl.
   std::optional<absl::Duration> timeout;
@@ -37,6 +38,8 @@ class Arguments {
   bool Has(const std::string& flag) const { return values_.contains(flag); }
   // "" when the flag is not given.
   std::string Text(const std::string& flag) const;
+  // All values of a repeatable flag, in the order in which they were given.
+  std::vector<std::string> Texts(const std::string& flag) const;
   // For flags of the kind kNumber, which the parser has checked.
   std::optional<int32_t> Number(const std::string& flag) const;
   // For flags of the kind kCount.
@@ -44,11 +47,13 @@ class Arguments {
   // What follows the command without a flag; empty when there is none.
   const std::string& argument() const { return argument_; }
 
-  void Set(const std::string& flag, std::string value) { values_[flag] = std::move(value); }
+  void Set(const std::string& flag, std::string value) {
+    values_[flag].push_back(std::move(value));
+  }
   void set_argument(std::string argument) { argument_ = std::move(argument); }
 
  private:
-  std::map<std::string, std::string> values_;
+  std::map<std::string, std::vector<std::string>> values_;
   std::string argument_;
 };
 

@@ -28,6 +28,7 @@ constexpr int kKeepaliveMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 // How long a probe sleeps at most before it looks whether it was interrupted.
 constexpr absl::Duration kProbeSlice = absl::Milliseconds(50);
+constexpr char kSystemSocketOrigin[] = "system socket";
 constexpr absl::Duration kExplainTimeout = absl::Seconds(1);
 
 std::string WithPort(const std::string& address) {
@@ -69,7 +70,7 @@ std::vector<Candidate> FindCandidates(const std::vector<std::string>& addresses,
   }
   if (!candidates.empty()) return candidates;
   if (dev.has_value()) candidates.push_back({*dev, "lockstep dev"});
-  candidates.push_back({kSystemSocket, "system socket"});
+  candidates.push_back({kSystemSocket, kSystemSocketOrigin});
   candidates.push_back({kDefaultAddress, "default"});
   return candidates;
 }
@@ -79,7 +80,11 @@ Client::Client(ClientOptions options, Interrupt* interrupt)
       interrupt_(interrupt),
       deadline_(options_.timeout.has_value() ? absl::Now() + *options_.timeout
                                              : absl::InfiniteFuture()) {
-  LOCKSTEP_CHECK(!options_.candidates.empty());
+  LOCKSTEP_CHECK(!options_.candidates.empty() || !options_.unresolved.ok());
+}
+
+bool Client::named() const {
+  return options_.candidates.empty() || options_.candidates.front().origin != kSystemSocketOrigin;
 }
 
 absl::Status Client::TimeoutError() const {
@@ -108,6 +113,7 @@ absl::Status Client::Probe(grpc::Channel& channel) {
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Client::Connect() {
   if (channel_ != nullptr) return channel_;
+  if (!options_.unresolved.ok()) return options_.unresolved;
   std::vector<Candidate> order;
   if (!leader_.empty()) order.push_back({leader_, "the leader"});
   for (size_t i = 0; i < options_.candidates.size(); ++i) {
@@ -121,6 +127,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Client::Connect() {
     if (probed.ok()) {
       at_leader_ = !leader_.empty() && i == 0;
       channel_ = channel;
+      peer_ = order[i];
       return channel_;
     }
     std::string why(probed.message());

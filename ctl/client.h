@@ -60,6 +60,8 @@ std::vector<Candidate> FindCandidates(const std::vector<std::string>& addresses,
 
 struct ClientOptions {
   std::vector<Candidate> candidates;
+  // Why there are no candidates; what the first call fails with.
+  absl::Status unresolved = absl::OkStatus();
   std::optional<absl::Duration> timeout;  // For the whole command.
 };
 
@@ -93,6 +95,10 @@ class Client {
   void Leave(const absl::Status& status);
 
   bool connected() const { return channel_ != nullptr; }
+  // Whether somebody named a coordinator, so that no default was used.
+  bool named() const;
+  // Who answered, while connected.
+  const Candidate& peer() const { return peer_; }
 
   // When --timeout ends; InfiniteFuture without one.
   absl::Time deadline() const { return deadline_; }
@@ -111,6 +117,7 @@ class Client {
   Interrupt* const interrupt_;
   const absl::Time deadline_;
   std::shared_ptr<grpc::Channel> channel_;
+  Candidate peer_;
   std::string leader_;  // Tried first; empty when none was named.
   bool at_leader_ = false;
   size_t next_ = 0;  // The candidate to begin with.

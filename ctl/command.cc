@@ -22,6 +22,7 @@ constexpr Flag kRequestId = {"--request-id", ValueKind::kText, "ID",
 constexpr Flag kGlobals[] = {
     {"--address", ValueKind::kText, "ADDRESS", "A coordinator, HOST:PORT or unix:PATH; repeatable",
      false, true},
+    {"--context", ValueKind::kText, "NAME", "The coordinator of `lockstep context add NAME`"},
     {"-o,--output", ValueKind::kText, "FORMAT",
      "table (default), json, or jsonl: one JSON object a line"},
     {"--timeout", ValueKind::kDuration, "DURATION",
@@ -34,6 +35,23 @@ constexpr Flag kGlobals[] = {
 
 constexpr Flag kInitFlags[] = {
     {"--service", ValueKind::kText, "NAME", "Also services/NAME/lockstep.yaml"}};
+constexpr Flag kSetupFlags[] = {
+    {"--database", ValueKind::kText, "URL", "The database, as a role that may create a schema"},
+    {"--database-file", ValueKind::kText, "FILE", "The file that holds --database"},
+    {"--owner-role", ValueKind::kText, "ROLE",
+     "The role that migrations run as (default: the owner of the database)"},
+    {"--search-path", ValueKind::kText, "PATH", "search_path of migrations (default public)"},
+    {"--migrator", ValueKind::kText, "ROLE", "Let agents migrate as ROLE; repeatable", false, true},
+    {"--agent", ValueKind::kText, "ROLE", "Let ROLE call the functions for agents; repeatable",
+     false, true},
+    {"--coordinator", ValueKind::kText, "ROLE", "Let coordinators connect as ROLE; repeatable",
+     false, true},
+    {"--print", ValueKind::kNone, "", "Print the SQL, change nothing"}};
+constexpr Flag kDoctorFlags[] = {
+    {"--database", ValueKind::kText, "URL", "Also judge this connection, as an agent's"},
+    {"--database-file", ValueKind::kText, "FILE", "The file that holds --database"},
+    {"--owner-role", ValueKind::kText, "ROLE",
+     "The role that migrations run as, where it cannot be read"}};
 constexpr Flag kNewFlags[] = {
     kMigrations,
     {"--backfill", ValueKind::kNone, "", "A backfill instead of a migration"},
@@ -107,6 +125,9 @@ constexpr Flag kHoldFlags[] = {kReason};
 constexpr const char* kStatusExamples[] = {"lockstep status", "lockstep status platform-core",
                                            "lockstep status --watch", "lockstep status -o json"};
 constexpr const char* kInitExamples[] = {"lockstep init", "lockstep init shop --service cart"};
+constexpr const char* kSetupExamples[] = {
+    "lockstep setup --database postgresql://postgres@db/shop --owner-role app --migrator migrator",
+    "lockstep setup --owner-role app --migrator migrator --print"};
 constexpr const char* kNewExamples[] = {
     "lockstep new add user settings",
     "lockstep new --backfill 'fill settings v1' --table users --key id"};
@@ -144,6 +165,14 @@ constexpr const char* kEventsExamples[] = {"lockstep events", "lockstep events -
                                            "lockstep events --after 1200 --limit 500 -o jsonl"};
 constexpr const char* kExportExamples[] = {"lockstep chain export",
                                            "lockstep chain export -o json"};
+constexpr const char* kDoctorExamples[] = {
+    "lockstep doctor", "lockstep doctor --database postgresql://migrator@db/shop"};
+constexpr const char* kContextListExamples[] = {"lockstep context list"};
+constexpr const char* kContextUseExamples[] = {"lockstep context use staging"};
+constexpr const char* kContextAddExamples[] = {
+    "lockstep context add staging --address db1:7411 --address db2:7411"};
+constexpr const char* kContextRemoveExamples[] = {"lockstep context remove staging"};
+constexpr const char* kCompletionExamples[] = {"lockstep completion bash"};
 constexpr const char* kVersionExamples[] = {"lockstep version"};
 
 // In the order in which `lockstep --help` lists them: as they are used in a release.
@@ -167,6 +196,15 @@ constexpr Command kCommands[] = {
      .argument = "DIR",
      .examples = kInitExamples,
      .run = RunInit},
+    {.name = "setup",
+     .summary = "Create schema lockstep, its roles and grants in a database",
+     .text =
+         "Creates what is missing and grants what is needed; may be repeated. Where lockstep's\n"
+         "own roles cannot be created, everything belongs to the connecting role (single-role\n"
+         "mode), and it says so. Speaks to PostgreSQL itself; needs no coordinator.",
+     .flags = kSetupFlags,
+     .examples = kSetupExamples,
+     .run = RunSetup},
     {.name = "new",
      .summary = "Begin the next migration, or a backfill",
      .text =
@@ -350,6 +388,52 @@ constexpr Command kCommands[] = {
              "publish was made from.",
      .examples = kExportExamples,
      .run = RunChainExport},
+    {.name = "doctor",
+     .summary = "Check coordinator, database, roles and clocks",
+     .text =
+         "Checks what an upgrade depends on, one line each: ok, warning or problem, with the next\n"
+         "step. With --database also the connection that agents migrate with. Exits with 5 when\n"
+         "there is a problem.",
+     .flags = kDoctorFlags,
+     .examples = kDoctorExamples,
+     .run = RunDoctor},
+    {.name = "context list",
+     .summary = "List the named coordinators",
+     .text = "Lists the contexts, and which one is in use. They are kept in a file of your own,\n"
+             "$XDG_CONFIG_HOME/lockstep/contexts.json (~/.config when not set).",
+     .examples = kContextListExamples,
+     .run = RunContextList},
+    {.name = "context use",
+     .summary = "Use a named coordinator from now on",
+     .text = "Makes NAME the coordinator of commands that name none.",
+     .argument = "NAME",
+     .argument_required = true,
+     .examples = kContextUseExamples,
+     .run = RunContextUse},
+    {.name = "context add",
+     .summary = "Name a coordinator",
+     .text =
+         "Keeps the addresses of --address under NAME, instead of those kept before. The first\n"
+         "context is used at once.",
+     .argument = "NAME",
+     .argument_required = true,
+     .examples = kContextAddExamples,
+     .run = RunContextAdd},
+    {.name = "context remove",
+     .summary = "Forget a named coordinator",
+     .text = "Forgets NAME.",
+     .argument = "NAME",
+     .argument_required = true,
+     .examples = kContextRemoveExamples,
+     .run = RunContextRemove},
+    {.name = "completion",
+     .summary = "Print a completion script for a shell",
+     .text = "Prints a script for bash, zsh or fish that completes commands and flags.\n"
+             "In ~/.bashrc:  eval \"$(lockstep completion bash)\"",
+     .argument = "SHELL",
+     .argument_required = true,
+     .examples = kCompletionExamples,
+     .run = RunCompletion},
     {.name = "version",
      .summary = "Print the version of this program",
      .text = "Prints the version of this program. Needs no coordinator.",

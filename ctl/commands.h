@@ -11,6 +11,13 @@ namespace lockstep::ctl {
 
 absl::StatusOr<int> RunInit(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunNew(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunSetup(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunDoctor(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunCompletion(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunContextList(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunContextUse(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunContextAdd(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunContextRemove(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunSum(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunCheck(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunPublish(Context& context, const Arguments& arguments);

@@ -48,6 +48,8 @@ constexpr ReasonRow kReasons[] = {
      "`lockstep history` shows what is published; renumber your own migrations after it"},
     {"DIGEST_MISMATCH", kExitBlocked,
      "published migrations never change: restore the file and put the change into a new migration"},
+    {"CONTEXT_NOT_FOUND", kExitUsage, ""},
+    {"BAD_CONTEXT_FILE", kExitFailed, ""},
     {"FILE_EXISTS", kExitBlocked, ""},
     {"CHAIN_SUM_STALE", kExitBlocked, "`lockstep sum`"},
     {"BAD_CHAIN_SUM", kExitBlocked, "`lockstep sum`"},

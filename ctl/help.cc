@@ -22,6 +22,8 @@ constexpr int kNearEnough = 2;  // Edits between what was typed and what is sugg
 constexpr char kEnvironment[] =
     "ENVIRONMENT\n"
     "  LOCKSTEP_ADDRESS       Coordinators, separated by commas; --address wins\n"
+    "  LOCKSTEP_CONTEXT       A context of `lockstep context list`\n"
+    "  LOCKSTEP_DATABASE      The database of setup, doctor and --direct\n"
     "  NO_COLOR               Not empty: no colour, unless --color always\n"
     "  COLUMNS                The width of tables on a terminal\n";
 

@@ -221,6 +221,19 @@ bool IsHarmlessSetting(absl::string_view name) {
   return std::binary_search(kHarmless.begin(), kHarmless.end(), absl::string_view(lower));
 }
 
+std::vector<absl::Status> PreflightAll(ScriptSession& session, const PreflightOptions& options) {
+  std::vector<absl::Status> failures;
+  const auto note = [&failures](absl::Status status) {
+    if (!status.ok()) failures.push_back(std::move(status));
+  };
+  note(CheckServer(session));
+  if (session.usable()) note(CheckCatalog(session));
+  if (session.usable() && !options.allow_superuser) note(CheckPower(session));
+  if (session.usable()) note(CheckSettings(session));
+  if (session.usable()) note(CheckOwner(session, options.owner_role));
+  return failures;
+}
+
 absl::Status Preflight(ScriptSession& session, const PreflightOptions& options) {
   RETURN_IF_ERROR(CheckServer(session));
   RETURN_IF_ERROR(CheckCatalog(session));

@@ -6,6 +6,7 @@
 #define LOCKSTEP_ENGINE_APPLY_PREFLIGHT_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -33,6 +34,11 @@ struct PreflightOptions {
 //   SESSION_SETTING        ALTER ROLE or ALTER DATABASE ... SET something not known to be harmless
 // Besides, what ScriptSession returns. Blocks on five short queries.
 absl::Status Preflight(postgres::ScriptSession& session, const PreflightOptions& options);
+
+// The same checks, none left out: what each of those that fail says, in the order above. For a
+// person who wants to know everything at once. Stops early only when the connection is lost.
+std::vector<absl::Status> PreflightAll(postgres::ScriptSession& session,
+                                       const PreflightOptions& options);
 
 // True for settings that may be preset for a role or a database without weakening the fence. Pure;
 // letter case does not count.

@@ -74,11 +74,11 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   }
 }
 
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes, int mode) {
   // A name of its own for each writer: threads of one process, and processes of several containers
   // on one volume, which share their process ids.
   const std::string temporary = absl::StrCat(path, ".tmp.", NewNonce());
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0) return ErrnoError("create", temporary, errno);
   auto remover = absl::MakeCleanup([&] { unlink(temporary.c_str()); });
   if (const int error = WriteAndClose(fd, bytes); error != 0) {

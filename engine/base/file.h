@@ -20,7 +20,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
 // sees the old content or the new, and a full disk leaves the old one. Of several
 // writers at once, one wins. RESOURCE_EXHAUSTED when the disk is full, PERMISSION_DENIED, else
 // UNAVAILABLE.
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes, int mode = 0644);
 
 // Writes a file that must not be there yet; ALREADY_EXISTS when it is, and then it is left alone.
 // Fails besides as WriteFileAtomically does, and leaves nothing behind. Readers may see a part.

@@ -12,6 +12,7 @@
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
 #include "engine/catalog/embedded.h"
+#include "engine/catalog/roles.h"
 
 namespace lockstep::catalog {
 namespace {
@@ -94,6 +95,17 @@ absl::Status StoreSetting(Connection& connection, const BootstrapOptions& option
       .status();
 }
 
+std::string SettingScript(const BootstrapOptions& options, bool single_role) {
+  const std::string owner =
+      options.owner_role.empty()
+          ? "pg_get_userbyid((SELECT datdba FROM pg_database WHERE datname = current_database()))"
+          : QuoteLiteral(options.owner_role);
+  return absl::StrCat(
+      "\nINSERT INTO lockstep.setting (owner_role, search_path, single_role)\nVALUES (", owner,
+      ", ", QuoteLiteral(options.search_path.empty() ? "public" : options.search_path), ", ",
+      single_role ? "true" : "false", ");\n");
+}
+
 absl::Status CreateSchema(Connection& connection, bool superuser) {
   if (!superuser) return connection.RunScript("CREATE SCHEMA lockstep");
   RETURN_IF_ERROR(connection.RunScript(kCreateRoles));
@@ -160,6 +172,30 @@ absl::Status BootstrapLocked(Connection& connection, const BootstrapOptions& opt
 }
 
 }  // namespace
+
+std::string BootstrapScript(const BootstrapOptions& options, bool single_role) {
+  std::string script =
+      absl::StrCat("BEGIN;\nSET LOCAL standard_conforming_strings = on;\n", kBootstrapLock, ";\n");
+  absl::StrAppend(&script, single_role ? "CREATE SCHEMA lockstep;\n"
+                                       : absl::StrCat(kCreateRoles,
+                                                      ";\nCREATE SCHEMA lockstep AUTHORIZATION "
+                                                      "lockstep_owner;\nSET LOCAL ROLE "
+                                                      "lockstep_owner;\n"));
+  bool settings_stored = false;
+  for (const EmbeddedFile& file : EmbeddedFiles()) {
+    const int number = NumberOf(file);
+    if (number == 0 && !settings_stored) {
+      absl::StrAppend(&script, SettingScript(options, single_role));
+      settings_stored = true;
+    }
+    absl::StrAppend(&script, "\n-- ", file.name, "\n", file.text);
+    if (number == 0) continue;
+    absl::StrAppend(&script, "INSERT INTO lockstep.schema_version (number, name, digest)\nVALUES (",
+                    number, ", ", QuoteLiteral(file.name), ", '\\x",
+                    base::ToHex(base::Sha256Of(file.text)), "');\n");
+  }
+  return absl::StrCat(script, "\nRESET ROLE;\nCOMMIT;\n");
+}
 
 int KnownSchemaVersion() {
   int newest = 0;

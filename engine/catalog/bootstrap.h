@@ -36,6 +36,10 @@ struct BootstrapOptions {
 inline constexpr int kBootstrapTimeoutSeconds = 30;
 absl::Status Bootstrap(postgres::Connection& connection, const BootstrapOptions& options);
 
+// What Bootstrap does to a database without schema lockstep, as a script for psql and a superuser;
+// with `single_role`, for the role that will own everything. Fails when the schema is there.
+std::string BootstrapScript(const BootstrapOptions& options, bool single_role);
+
 // The number of the newest schema file in this binary.
 int KnownSchemaVersion();
 

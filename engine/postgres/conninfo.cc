@@ -58,6 +58,12 @@ bool HasStrayAt(absl::string_view conninfo) {
   return at != absl::string_view::npos && (conninfo.rfind('@') != at || conninfo.find('/') < at);
 }
 
+std::string Format(const std::map<std::string, std::string>& pairs) {
+  std::string text;
+  for (const auto& [key, value] : pairs) absl::StrAppend(&text, key, "=", Quote(value), " ");
+  return text;
+}
+
 }  // namespace
 
 absl::StatusOr<std::map<std::string, std::string>> ParseConninfo(const std::string& conninfo) {
@@ -96,9 +102,14 @@ absl::StatusOr<std::string> CompleteConninfo(const std::string& conninfo,
         absl::StrCat(std::max<int64_t>(2, absl::ToInt64Seconds(connect_timeout)));
   }
   for (const auto& [key, value] : named) pairs[key] = value;
-  std::string completed;
-  for (const auto& [key, value] : pairs) absl::StrAppend(&completed, key, "=", Quote(value), " ");
-  return completed;
+  return Format(pairs);
+}
+
+absl::StatusOr<std::string> WithDefault(const std::string& conninfo, const std::string& keyword,
+                                        const std::string& value) {
+  ASSIGN_OR_RETURN(auto pairs, ParseConninfo(conninfo));
+  pairs.emplace(keyword, value);
+  return Format(pairs);
 }
 
 }  // namespace lockstep::postgres

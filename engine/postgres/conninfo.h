@@ -17,6 +17,11 @@ namespace lockstep::postgres {
 // nothing of the string, because what is misread is often the password.
 absl::StatusOr<std::map<std::string, std::string>> ParseConninfo(const std::string& conninfo);
 
+// Returns `conninfo` as key=value pairs, with `keyword` set to `value` where it does not name it
+// itself. Fails as ParseConninfo does.
+absl::StatusOr<std::string> WithDefault(const std::string& conninfo, const std::string& keyword,
+                                        const std::string& value);
+
 // Returns `conninfo` as key=value pairs with application_name, connect_timeout, keepalives and
 // target_session_attrs=read-write filled in where it does not name them itself.
 // Fails as ParseConninfo does.

@@ -81,6 +81,27 @@ TEST(BadInput, ABaselineFromPgDumpRunsWithoutWhatItSaysToPsql) {
   EXPECT_EQ(cluster.db().Scalar("SELECT user_count()"), "0");
 }
 
+TEST(BadInput, ASchemaThatANewerLockstepMadeIsRefusedByCoordinatorAndDirectUpgrade) {
+  Cluster cluster;
+  cluster.WriteMigration("001_good.sql", kGood);
+  Subprocess& first = cluster.StartCoordinator();
+  first.Signal(SIGTERM);
+  ASSERT_TRUE(first.Wait().has_value());
+  cluster.db().RunScript("INSERT INTO lockstep.schema_version VALUES (9999, '9999_later.sql', '')");
+  const CommandResult coordinator =
+      RunCommand({.argv = {ProgramPath("lockstep-coordinator"), "--database",
+                           cluster.db().conninfo(), "--listen", "127.0.0.1:0"}});
+  EXPECT_EQ(coordinator.exit->code, 1);
+  EXPECT_THAT(coordinator.err, HasSubstr("schema lockstep is at 9999, this program knows "));
+  const CommandResult direct =
+      cluster.Ctl({"upgrade", "--direct", "--yes", "--database", cluster.db().conninfo(),
+                   "--migrations", cluster.migrations()});
+  EXPECT_EQ(direct.exit->code, 5) << direct.err;
+  EXPECT_THAT(direct.err, HasSubstr("schema lockstep is at 9999, this program knows "));
+  EXPECT_THAT(direct.err, HasSubstr("hint: run a lockstep at least as new"));
+  EXPECT_EQ(cluster.db().Scalar("SELECT to_regclass('good') IS NULL"), "t");
+}
+
 TEST(BadInput, ChainsThatPartAreToldApartWithExitCode8) {
   Cluster cluster;
   cluster.WriteMigration("001_good.sql", kGood);

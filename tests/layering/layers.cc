@@ -173,7 +173,7 @@ const std::vector<Layer>& Layers() {
        {"threads"}},
       {"ctl",
        {"ctl/direct", "ctl/dev", "engine/base", "engine/sql", "engine/chain", "engine/postgres",
-        "engine/catalog", "engine/schema", "proto/convert"},
+        "engine/catalog", "engine/schema", "engine/apply", "proto/convert"},
        {"pb", "grpc", "CLI11", "threads"}},
   };
   return *layers;
