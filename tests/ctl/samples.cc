@@ -1,0 +1,175 @@
+#include "tests/ctl/samples.h"
+
+#include <string>
+
+namespace lockstep::ctl::samples {
+namespace {
+
+constexpr int64_t kNow = 1'800'000'000;
+
+v1::InstanceStatus* AddInstance(v1::ServiceStatus& service, const std::string& name,
+                                const std::string& build, int needs, int adapted_to) {
+  auto* instance = service.add_instances();
+  instance->set_instance(name);
+  instance->set_build(build);
+  instance->set_needs(needs);
+  instance->set_adapted_to(adapted_to);
+  instance->mutable_gate()->set_state(v1::GATE_STATE_OPEN);
+  instance->mutable_gate()->set_reason("ready");
+  instance->set_state("live");
+  instance->set_serving(true);
+  instance->set_connected(true);
+  instance->mutable_last_seen()->set_seconds(2);
+  instance->mutable_registered_at()->set_seconds(kNow - 7200);
+  return instance;
+}
+
+void Hold(v1::InstanceStatus* instance, v1::GateState state, const std::string& reason,
+          const std::string& detail) {
+  instance->mutable_gate()->set_state(state);
+  instance->mutable_gate()->set_reason(reason);
+  instance->mutable_gate()->set_detail(detail);
+  instance->set_serving(false);
+  instance->set_state(state == v1::GATE_STATE_WAIT ? "waiting" : "refused");
+  instance->mutable_registered_at()->set_seconds(kNow - 12);
+}
+
+void AddServices(v1::ClusterStatus& status) {
+  auto* collaboration = status.add_services();
+  collaboration->set_service("collaboration-service");
+  AddInstance(*collaboration, "pod-1", "8d02b17", 11, 13);
+  AddInstance(*collaboration, "pod-2", "9c1e4aa", 11, 13);
+  AddInstance(*collaboration, "pod-3", "9c1e4aa", 11, 13)->set_connected(false);
+  auto* core = status.add_services();
+  core->set_service("platform-core");
+  AddInstance(*core, "pod-1", "8d02b17", 11, 12)->set_can_migrate(true);
+  AddInstance(*core, "pod-2", "8d02b17", 11, 12);
+  auto* engine = status.add_services();
+  engine->set_service("simulation-engine");
+  Hold(AddInstance(*engine, "simulation-engine-7f9c", "a41f0d3", 14, 13), v1::GATE_STATE_WAIT,
+       "behind", "needs 14, the database is at 12; 14 runs now (op-7f3a)");
+  Hold(AddInstance(*engine, "simulation-engine-b21a", "0ld0ld0", 2, 0), v1::GATE_STATE_REFUSED,
+       "too_old", "contract 9 removed what this build still uses; it is adapted to 0");
+}
+
+v1::MigrationRef Ref(int version, const std::string& title) {
+  v1::MigrationRef ref;
+  ref.set_version(version);
+  ref.set_title(title);
+  return ref;
+}
+
+void AddStep(v1::PlanUpgradeResponse& plan, int version, const std::string& title, v1::Phase phase,
+             int statements) {
+  auto* migration = plan.add_migrations();
+  *migration->mutable_ref() = Ref(version, title);
+  migration->set_phase(phase);
+  migration->set_transactional(true);
+  for (int i = 0; i < statements; ++i) migration->add_statements()->set_sql("SELECT 1");
+}
+
+v1::Operation* AddOperation(v1::ListOperationsResponse& list, const std::string& id,
+                            v1::OperationState state, int target, int applied) {
+  v1::Operation* const operation = list.add_operations();
+  operation->set_operation_id(id);
+  operation->set_state(state);
+  operation->set_target(target);
+  operation->set_applied(applied);
+  operation->set_actor("ci@runner-4");
+  operation->mutable_created_at()->set_seconds(kNow - 60);
+  return operation;
+}
+
+}  // namespace
+
+v1::ClusterStatus Fleet() {
+  v1::ClusterStatus status;
+  status.set_database("dpp");
+  status.set_server_version("15.18");
+  status.mutable_leader()->set_address("lockstep-0:7411");
+  status.mutable_leader()->set_epoch(7);
+  status.mutable_chain()->set_applied(12);
+  status.mutable_chain()->set_head(16);
+  status.mutable_chain()->set_pending(3);
+  status.mutable_chain()->add_contracts_waiting(13);
+  status.mutable_read_at()->set_seconds(kNow);
+  auto* operation = status.mutable_operation();
+  operation->set_operation_id("op-7f3a");
+  operation->set_state(v1::OPERATION_STATE_RUNNING);
+  operation->mutable_running()->set_version(14);
+  operation->mutable_running()->set_title("event_logs");
+  operation->mutable_running()->set_statement(2);
+  operation->mutable_running()->set_statements(5);
+  operation->mutable_running()->set_holder("platform-core@pod-1");
+  operation->mutable_running()->mutable_elapsed()->set_seconds(3);
+  AddServices(status);
+  auto* backfill = status.add_backfills();
+  backfill->set_name("journey_backfill_v1");
+  backfill->set_state("not run");
+  return status;
+}
+
+v1::PlanUpgradeResponse Plan() {
+  v1::PlanUpgradeResponse plan;
+  plan.set_applied(12);
+  plan.set_head(16);
+  plan.set_target(16);
+  plan.set_migrators(1);
+  AddStep(plan, 13, "drop_legacy_role", v1::PHASE_CONTRACT, 1);
+  plan.mutable_migrations(0)->set_left_waiting(true);
+  AddStep(plan, 14, "event_logs", v1::PHASE_EXPAND, 5);
+  AddStep(plan, 15, "audit_logs_of_every_change_that_a_person_makes_in_the_platform_or_around_it",
+          v1::PHASE_EXPAND, 12);
+  AddStep(plan, 16, "fill_event_outbox", v1::PHASE_DATA, 2);
+  return plan;
+}
+
+v1::ListMigrationsResponse History() {
+  v1::ListMigrationsResponse list;
+  const v1::MigrationState states[] = {v1::MIGRATION_STATE_APPLIED, v1::MIGRATION_STATE_WAITING,
+                                       v1::MIGRATION_STATE_RUNNING, v1::MIGRATION_STATE_PENDING};
+  const char* const titles[] = {"backfill_state", "drop_legacy_role", "event_logs",
+                                "audit_logs_of_every_change"};
+  for (int i = 0; i < 4; ++i) {
+    v1::Migration* const migration = list.add_migrations();
+    *migration->mutable_ref() = Ref(12 + i, titles[i]);
+    migration->set_phase(i == 1 ? v1::PHASE_CONTRACT : v1::PHASE_EXPAND);
+    migration->set_state(states[i]);
+  }
+  v1::Migration* const applied = list.mutable_migrations(0);
+  applied->mutable_applied_at()->set_seconds(kNow - 86'400);
+  applied->mutable_duration()->set_nanos(340'000'000);
+  applied->set_applied_by("platform-core@pod-1");
+  applied->set_how("run");
+  return list;
+}
+
+v1::ListOperationsResponse OperationList() {
+  v1::ListOperationsResponse list;
+  v1::Operation* const running = AddOperation(list, "op-7f3a", v1::OPERATION_STATE_RUNNING, 16, 13);
+  running->mutable_running()->set_version(14);
+  running->mutable_running()->set_title("event_logs");
+  v1::Operation* const failed = AddOperation(list, "op-6c1f", v1::OPERATION_STATE_FAILED, 14, 13);
+  failed->mutable_ended_at()->set_seconds(kNow - 30);
+  failed->mutable_error()->set_version(14);
+  failed->mutable_error()->set_message("relation \"users\" does not exist");
+  failed->mutable_error()->set_sqlstate("42P01");
+  failed->set_error_file("014_event_logs.sql");
+  v1::Operation* const done = AddOperation(list, "op-5b0e", v1::OPERATION_STATE_SUCCEEDED, 13, 13);
+  done->mutable_ended_at()->set_seconds(kNow - 40);
+  done->set_reason("release 42");
+  return list;
+}
+
+Diagnosis Diagnosed() {
+  Diagnosis diagnosis;
+  diagnosis.Ok("coordinator", "127.0.0.1:7411 answers (default)");
+  diagnosis.Warn("migrators", "no connected agent can apply migrations",
+                 "give an agent --migrate-database, or use `lockstep upgrade --direct`");
+  diagnosis.Ok("schema lockstep", "version 1");
+  diagnosis.Problem("owner role", "role \"migrator\" may not act as the owner role \"app\"",
+                    "GRANT \"app\" TO \"migrator\"");
+  return diagnosis;
+}
+
+}  // namespace lockstep::ctl::samples

@@ -1,0 +1,26 @@
+// A fleet, a plan, a history: the same every time, for tests of what is printed.
+#ifndef LOCKSTEP_TESTS_CTL_SAMPLES_H_
+#define LOCKSTEP_TESTS_CTL_SAMPLES_H_
+
+#include "lockstep/v1/operation.pb.h"
+#include "lockstep/v1/release.pb.h"
+#include "lockstep/v1/status.pb.h"
+
+#include "ctl/doctor.h"
+
+namespace lockstep::ctl::samples {
+
+// Version 14 of 16 runs; services that serve, wait, are refused, are lost; a contract waits.
+v1::ClusterStatus Fleet();
+// Three migrations run, one contract is left waiting, one title is long.
+v1::PlanUpgradeResponse Plan();
+// Applied, running, pending and waiting migrations.
+v1::ListMigrationsResponse History();
+// One that runs, one that failed, one that succeeded.
+v1::ListOperationsResponse OperationList();
+// Each condition at least once.
+Diagnosis Diagnosed();
+
+}  // namespace lockstep::ctl::samples
+
+#endif  // LOCKSTEP_TESTS_CTL_SAMPLES_H_
