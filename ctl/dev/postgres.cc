@@ -102,6 +102,7 @@ bool Postgres::fresh() const {
 }
 
 absl::Status Postgres::RemoveData() {
+  RETURN_IF_ERROR(CheckNotRunning());
   std::error_code error;
   for (const std::string& path : {options_.state->data(), options_.state->data() + ".new"}) {
     fs::remove_all(path, error);

@@ -58,7 +58,7 @@ class Postgres {
   absl::Status Start(int cancel);
   // Ends sessions and server; kills it when it takes too long.
   void Stop();
-  // Removes the cluster. Only while it is stopped.
+  // Removes the cluster. FAILED_PRECONDITION (DEV_STATE) while somebody else's server runs on it.
   absl::Status RemoveData();
 
   // Null before Start.

@@ -120,25 +120,42 @@ absl::Status Stack::StartCoordinator(const StackOptions& options) {
   return absl::OkStatus();
 }
 
-// It is there to apply migrations. Its own needs are none, and no contract concerns it.
+// It is there to apply migrations. Its own needs are none, and no contract concerns it. What it
+// supervises ends with us even if the agent is killed; a laptop that slept has lost its session,
+// which is no reason to stop.
 absl::Status Stack::StartAgent() {
   ASSIGN_OR_RETURN(const std::string program, FindProgram("lockstep-agent"));
   const std::string service = state_->agent() + "/lockstep.yaml";
   const std::string sum = state_->agent() + "/chain.sum";
   RETURN_IF_ERROR(base::WriteFileAtomically(
-      service, absl::StrCat("service: lockstep-dev\nadapted_to: ", chain::kMaxVersion,
-                            "\nuses: []\non_session_loss: stop\n")));
+      service,
+      absl::StrCat("service: lockstep-dev\nadapted_to: ", chain::kMaxVersion, "\nuses: []\n")));
   RETURN_IF_ERROR(base::WriteFileAtomically(sum, chain::FormatChainSum({})));
-  ASSIGN_OR_RETURN(
-      agent_,
-      Child::Start({.name = "lockstep-agent",
-                    .argv = {program, "run", "--address", state_->address(), "--service-file",
-                             service, "--chain-sum", sum, "--instance", "dev", "--migrate-database",
-                             server_->Conninfo(kMigrator, kDatabase), "--gate-timeout", "0",
-                             "--log-format", "text", "--", "sleep", "infinity"},
-                    .log = state_->log("agent"),
-                    .death_signal = SIGTERM,
-                    .keep = state_->family_lock()}));
+  ASSIGN_OR_RETURN(agent_, Child::Start({.name = "lockstep-agent",
+                                         .argv = {program,
+                                                  "run",
+                                                  "--address",
+                                                  state_->address(),
+                                                  "--service-file",
+                                                  service,
+                                                  "--chain-sum",
+                                                  sum,
+                                                  "--instance",
+                                                  "dev",
+                                                  "--migrate-database",
+                                                  server_->Conninfo(kMigrator, kDatabase),
+                                                  "--gate-timeout",
+                                                  "0",
+                                                  "--log-format",
+                                                  "text",
+                                                  "--",
+                                                  "tail",
+                                                  absl::StrCat("--pid=", getpid()),
+                                                  "-f",
+                                                  "/dev/null"},
+                                         .log = state_->log("agent"),
+                                         .death_signal = SIGTERM,
+                                         .keep = state_->family_lock()}));
   return absl::OkStatus();
 }
 
