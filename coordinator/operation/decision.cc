@@ -124,9 +124,9 @@ Decision Decide(const DriverView& view, const std::vector<Member>& members, bool
   return ChooseAgent(view, *run, members, now);
 }
 
-AfterFailure DecideAfterFailure(const RunError& error, int attempts, const Durations& durations) {
-  if (!error.retryable || attempts >= durations.max_attempts) return {};
-  const int doublings = std::clamp(attempts - 1, 0, 16);
+AfterFailure DecideAfterFailure(const RunError& error, int failures, const Durations& durations) {
+  if (!error.retryable || failures >= durations.max_attempts) return {};
+  const int doublings = std::clamp(failures - 1, 0, 16);
   return {.retry = true,
           .delay = std::min(durations.retry_cap, durations.retry_base * (1 << doublings))};
 }

@@ -51,12 +51,13 @@ struct Decision {
 Decision Decide(const DriverView& view, const std::vector<Member>& members, bool lease_overdue,
                 absl::Duration now);
 
-// What to do about a run that failed: try again after a pause, or end the operation.
+// What to do about a run that failed: try again after a pause, or end the operation. `failures`
+// counts the attempts in a row, this one included, that committed nothing: a long chain takes many.
 struct AfterFailure {
   bool retry = false;
   absl::Duration delay;
 };
-AfterFailure DecideAfterFailure(const RunError& error, int attempts, const Durations& durations);
+AfterFailure DecideAfterFailure(const RunError& error, int failures, const Durations& durations);
 
 }  // namespace lockstep::coordinator
 

@@ -350,7 +350,7 @@ absl::Status Operations::AfterReport(const LeaderToken& leader, const std::strin
   }
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   ASSIGN_OR_RETURN(const OperationRow row, ReadOperation(*connection, operation_id));
-  const AfterFailure next = DecideAfterFailure(met, row.attempts, options_.durations);
+  const AfterFailure next = DecideAfterFailure(met, row.failures, options_.durations);
   if (next.retry) {
     return DeferOperation(*connection, leader, operation_id, next.delay, met);
   }

@@ -19,7 +19,12 @@ using postgres::Row;
 constexpr char kColumns[] =
     "SELECT operation_id, state, target, contracts, start_version, actor, reason, attempts, "
     "greatest(extract(epoch FROM not_before - clock_timestamp()), 0), error, "
-    "extract(epoch FROM created_at), extract(epoch FROM ended_at) FROM lockstep.operation ";
+    "extract(epoch FROM created_at), extract(epoch FROM ended_at), "
+    "(SELECT count(*) FROM lockstep.attempt a WHERE a.operation = operation_id "
+    "   AND a.ended_at IS NOT NULL AND a.committed IS NULL AND a.lease_epoch > coalesce("
+    "     (SELECT max(b.lease_epoch) FROM lockstep.attempt b"
+    "       WHERE b.operation = operation_id AND b.committed IS NOT NULL), 0)) "
+    "FROM lockstep.operation ";
 
 absl::string_view NameOf(OperationState state) {
   switch (state) {
@@ -60,7 +65,8 @@ OperationRow OperationOf(const Row& row) {
           .delay = DurationOf(row, 8),
           .error = ErrorOf(row, 9),
           .created_at = TimeOf(row, 10).value_or(absl::UnixEpoch()),
-          .ended_at = TimeOf(row, 11)};
+          .ended_at = TimeOf(row, 11),
+          .failures = row.Int(12)};
 }
 
 absl::StatusOr<std::optional<OperationRow>> ReadFirst(Connection& connection,

@@ -92,6 +92,7 @@ struct OperationRow {
   std::optional<RunError> error;
   absl::Time created_at;
   std::optional<absl::Time> ended_at;
+  int failures = 0;  // Attempts that ended since the last one that committed something.
 };
 
 // What a build declares, and where its instance runs.

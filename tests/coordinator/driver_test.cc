@@ -179,6 +179,23 @@ TEST_F(DriverTest, ABusyLockIsTriedAgainAfterAPause) {
   EXPECT_EQ(operations_->Get(operation)->row.attempts, 2);
 }
 
+TEST_F(DriverTest, ALongChainWithManyRunsStillWaitsForABusyLock) {
+  const Agent agent = Connect("migrator", 0, true);
+  const std::string operation = Upgrade();
+  // More runs than a busy lock is tried for, all of which committed what they were to.
+  db().Query(
+      "INSERT INTO lockstep.attempt (lease_epoch, operation, session, holder, first, last, ended_at,"
+      " outcome, committed) SELECT -n, $1, gen_random_uuid(), 'a', 1, 1, now(), 'succeeded', 1"
+      " FROM generate_series(1, 50) AS n",
+      {postgres::Param(operation)});
+  const LeaseOffer first = Offer(agent);
+  EXPECT_THAT(operations_->CompleteRun(
+                  agent.declaration.session_id, first.token, RunOutcome::kFailed, 0,
+                  RunError{.version = 1, .message = "lock timeout", .retryable = true}),
+              IsOk());
+  EXPECT_GT(Offer(agent).token.epoch, first.token.epoch);
+}
+
 TEST_F(DriverTest, ARunThatItsHolderDeclinesGoesToAnother) {
   const Agent one = Connect("one", 0, true);
   Upgrade();

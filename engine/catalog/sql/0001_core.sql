@@ -294,6 +294,7 @@ CREATE TABLE lockstep.attempt (
   committed integer,
   error jsonb
 );
+CREATE INDEX attempt_operation ON lockstep.attempt (operation, lease_epoch);
 COMMENT ON TABLE lockstep.attempt IS 'Every run that was granted, also those that failed';
 COMMENT ON COLUMN lockstep.attempt.lease_epoch IS 'The epoch of its lease';
 COMMENT ON COLUMN lockstep.attempt.operation IS 'For which operation';
