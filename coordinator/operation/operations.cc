@@ -37,6 +37,27 @@ absl::Status PlanStale() {
                    "lockstep plan");
 }
 
+// The plan ends before its first step: whoever asks hears it at once, with what is in the way.
+absl::Status CheckBlocked(const Plan& plan) {
+  if (plan.HasWork()) return absl::OkStatus();
+  for (const PlanStep& step : plan.steps) {
+    if (step.kind != StepKind::kBlocked) continue;
+    const PendingMigration& m = step.migration;
+    const std::string name = absl::StrCat(m.version, " ", m.title);
+    base::ErrorInfo info{.reason = kReasonBlocked,
+                         .metadata = {{"version", absl::StrCat(m.version)},
+                                      {"title", m.title},
+                                      {"why", step.why},
+                                      {"applied", absl::StrCat(plan.applied)}},
+                         .hint = "`lockstep plan` shows what is in the way",
+                         .blockers = {{"migration", name, step.why}}};
+    return MakeError(absl::StatusCode::kFailedPrecondition,
+                     absl::StrCat("migration ", name, " is blocked: it ", step.why),
+                     std::move(info));
+  }
+  return absl::OkStatus();
+}
+
 // Names of those that are not published yet.
 absl::StatusOr<std::vector<std::string>> NewBackfills(
     postgres::Connection& connection, const std::vector<chain::Backfill>& backfills) {
@@ -197,14 +218,16 @@ absl::StatusOr<OperationView> Operations::StartUpgrade(const UpgradeRequest& req
   if (request.target < 0 || request.target > chain.head) {
     return InvalidTarget(request.target, chain.head);
   }
-  if (!plan_digest.empty()) {
+  // A repeated request finds its own operation: the plan it was bound to has moved on.
+  ASSIGN_OR_RETURN(const bool known, IsRequestKnown(*connection, request.request_id));
+  ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(*connection));
+  if (!known && !active.has_value()) {
     ASSIGN_OR_RETURN(auto pending, ReadPending(*connection));
     const Plan plan = MakePlan({chain, std::move(pending)}, request.target, request.contracts);
-    // A repeated request finds its own operation under way: the plan it was bound to has moved on.
-    ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(*connection));
-    if (!active.has_value() && PlanDigest(plan, chain.head_hash) != plan_digest) {
+    if (!plan_digest.empty() && PlanDigest(plan, chain.head_hash) != plan_digest) {
       return PlanStale();
     }
+    RETURN_IF_ERROR(CheckBlocked(plan));
   }
   UpgradeRequest resolved = request;
   if (resolved.target == 0) resolved.target = chain.head;

@@ -85,7 +85,8 @@ class Operations {
   // INVALID_ARGUMENT (INVALID_FIELD) for a target that is not published.
   absl::StatusOr<PlannedUpgrade> PlanUpgrade(Version target, bool contracts);
 
-  // ABORTED (PLAN_STALE) when `plan_digest` is given and the plan is another one now.
+  // ABORTED (PLAN_STALE) when `plan_digest` is given and the plan is another one now;
+  // FAILED_PRECONDITION (BLOCKED), with the migration as its blocker, when nothing of it can run.
   absl::StatusOr<OperationView> StartUpgrade(const UpgradeRequest& request,
                                              const std::string& plan_digest);
 

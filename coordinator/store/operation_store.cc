@@ -154,6 +154,14 @@ absl::Status PauseOperation(Connection& connection, const LeaderToken& leader,
       .status();
 }
 
+absl::StatusOr<bool> IsRequestKnown(Connection& connection, const std::string& request_id) {
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query("SELECT EXISTS (SELECT FROM lockstep.operation WHERE request_id = $1)",
+                       {Param(request_id)}));
+  return result.only().Bool(0);
+}
+
 absl::StatusOr<OperationRow> ReadOperation(Connection& connection,
                                            const std::string& operation_id) {
   ASSIGN_OR_RETURN(

@@ -52,6 +52,10 @@ absl::Status PauseOperation(postgres::Connection& connection, const LeaderToken&
                             const std::string& operation_id, bool paused, const std::string& actor,
                             const std::string& reason);
 
+// Whether `request_id` has started an operation.
+absl::StatusOr<bool> IsRequestKnown(postgres::Connection& connection,
+                                    const std::string& request_id);
+
 // NOT_FOUND (OPERATION_NOT_FOUND).
 absl::StatusOr<OperationRow> ReadOperation(postgres::Connection& connection,
                                            const std::string& operation_id);

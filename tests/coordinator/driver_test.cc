@@ -183,7 +183,7 @@ TEST_F(DriverTest, ALongChainWithManyRunsStillWaitsForABusyLock) {
   const Agent agent = Connect("migrator", 0, true);
   const std::string operation = Upgrade();
   // More runs than a busy lock is tried for, all of which committed what they were to.
-  db().Query(
+  lockstep_.db().Query(
       "INSERT INTO lockstep.attempt (lease_epoch, operation, session, holder, first, last, ended_at,"
       " outcome, committed) SELECT -n, $1, gen_random_uuid(), 'a', 1, 1, now(), 'succeeded', 1"
       " FROM generate_series(1, 50) AS n",

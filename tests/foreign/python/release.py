@@ -162,15 +162,17 @@ def contract(tour):
 
 
 def blocked(tour):
-    """An operation that ends in failure carries the reason as well."""
+    """What cannot even begin is refused, with what is in the way one by one."""
     index = "CREATE INDEX CONCURRENTLY orders_id ON orders (id);"
     tour.publish([("index", "-- lockstep:transaction none\n" + index)], 4, tour.head_hash())
-    _, operation = tour.start(target=4)
-    last = tour.end_of(operation)
-    print(f"{last.error.reason}: {last.error.message}")
-    check("fails", last.state == tour.state("FAILED"), last)
-    check("BLOCKED", last.error.reason == "BLOCKED", last.error)
-    check("names the version", last.error.version == 4, last.error)
+    failure = tour.expect_failure(lambda: tour.start(target=4))
+    print(failure)
+    check("blocked is FAILED_PRECONDITION", failure.code == "FAILED_PRECONDITION", failure)
+    check("BLOCKED", failure.reason == "BLOCKED", failure)
+    check("domain lockstep", failure.domain == "lockstep", failure)
+    check("metadata names the version", failure.metadata.get("version") == "4", failure)
+    check("one blocker", len(failure.blockers) == 1, failure)
+    check("the blocker is the migration", "4 index" in str(failure.blockers[0]), failure)
 
 
 def main():
