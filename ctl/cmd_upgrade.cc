@@ -6,8 +6,6 @@
 #include "ctl/commands.h"
 #include "ctl/direct_upgrade.h"
 #include "ctl/errors.h"
-#include "ctl/output.h"
-#include "ctl/plan_view.h"
 #include "ctl/upgrade_flow.h"
 #include "engine/base/status_macros.h"
 
@@ -32,18 +30,6 @@ absl::Status CheckFlags(const Arguments& arguments) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int> PrintSql(Context& context, UpgradeTarget& target,
-                             const v1::PlanUpgradeRequest& request) {
-  ASSIGN_OR_RETURN(const v1::PlanUpgradeResponse plan, target.Plan(request));
-  if (context.flags.json) {
-    RETURN_IF_ERROR(PrintJson(context.console, plan));
-    return kExitDone;
-  }
-  context.console.Data(PlanSql(plan));
-  context.console.Say(PlanSummary(plan));
-  return kExitDone;
-}
-
 }  // namespace
 
 absl::StatusOr<int> RunUpgrade(Context& context, const Arguments& arguments) {
@@ -53,7 +39,10 @@ absl::StatusOr<int> RunUpgrade(Context& context, const Arguments& arguments) {
   request.set_target(arguments.Number("--to").value_or(0));
   request.set_contracts(arguments.Has("--contracts"));
   RemoteUpgrade target(context);
-  if (arguments.Has("--sql")) return PrintSql(context, target, request);
+  if (arguments.Has("--sql")) {
+    ASSIGN_OR_RETURN(const v1::PlanUpgradeResponse plan, target.Plan(request));
+    return PrintPlanSql(context, plan);
+  }
   return RunUpgradeFlow(context, arguments, target, request,
                         [](const v1::PlanUpgradeResponse&) { return absl::OkStatus(); });
 }

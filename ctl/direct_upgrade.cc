@@ -139,13 +139,7 @@ absl::StatusOr<int> PrintSql(Context& context, const Arguments& arguments,
   ASSIGN_OR_RETURN(const v1::PlanUpgradeResponse plan,
                    PlanOffline(database, local, arguments.Number("--to").value_or(0),
                                arguments.Has("--contracts")));
-  if (context.flags.json) {
-    RETURN_IF_ERROR(PrintJson(context.console, plan));
-    return kExitDone;
-  }
-  context.console.Data(PlanSql(plan));
-  context.console.Say(PlanSummary(plan));
-  return kExitDone;
+  return PrintPlanSql(context, plan);
 }
 
 }  // namespace

@@ -84,6 +84,16 @@ absl::Status Finish(Context& context, const v1::Operation& operation,
 
 }  // namespace
 
+absl::StatusOr<int> PrintPlanSql(Context& context, const v1::PlanUpgradeResponse& plan) {
+  if (context.flags.json) {
+    RETURN_IF_ERROR(PrintJson(context.console, plan));
+  } else {
+    context.console.Data(PlanSql(plan));
+    context.console.Say(PlanSummary(plan));
+  }
+  return kExitDone;
+}
+
 absl::StatusOr<int> RunUpgradeFlow(
     Context& context, const Arguments& arguments, UpgradeTarget& target,
     const v1::PlanUpgradeRequest& request,

@@ -21,6 +21,9 @@ absl::StatusOr<int> RunUpgradeFlow(
     const v1::PlanUpgradeRequest& request,
     absl::FunctionRef<absl::Status(const v1::PlanUpgradeResponse&)> check);
 
+// Prints the SQL of the plan, or the plan as JSON; for --sql. Returns the exit code.
+absl::StatusOr<int> PrintPlanSql(Context& context, const v1::PlanUpgradeResponse& plan);
+
 }  // namespace lockstep::ctl
 
 #endif  // LOCKSTEP_CTL_UPGRADE_FLOW_H_

@@ -16,7 +16,8 @@ only if every step passed.
   schema      migrations, models, seeds and backfill against each other
   docs        links and line lengths of the documents
   bench       the benchmarks, shortly: whether they work, not how fast they are
-  clang       preset clang: all of it again, with thread-safety analysis
+  clang       preset clang: the programs again, with thread-safety analysis; with
+              --full the tests too
   asan        preset asan: the core's unit tests under Address- and UBSanitizer;
               with --full all unit and database tests
   tsan        preset tsan: the core's tests under ThreadSanitizer
@@ -24,7 +25,7 @@ only if every step passed.
   quickstart  deploy/quickstart.sh, with the programs of the first build
 
   --quick   packages, build, tests, models, schema, docs and bench only
-  --full    all models instead of the quick ones, all tests under asan, a minute
+  --full    all models instead of the quick ones, all tests under asan and clang, a minute
             for each fuzz target, and the quickstart with a release build
   --help    this text
 
@@ -51,12 +52,12 @@ quick_steps=(packages build tests models schema docs bench)
 all_steps=("${quick_steps[@]}" clang asan tsan fuzz quickstart)
 steps=()
 chosen_steps=("${all_steps[@]}")
-models=quick asan=core fuzz_seconds=10 quickstart_preset=dev
+models=quick asan=core clang=programs fuzz_seconds=10 quickstart_preset=dev
 while (($#)); do
   case $1 in
     --quick) chosen_steps=("${quick_steps[@]}") ;;
     --full)
-      models=full asan=full fuzz_seconds=60 quickstart_preset=release
+      models=full asan=full clang=full fuzz_seconds=60 quickstart_preset=release
       ;;
     -h | --help) usage; exit 0 ;;
     *)

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # variables are shared between the sourced files
 # What tests/run.sh runs: one function a step, each called in a process of its own under `set -e`, in
-# the root of the checkout. Needs deploy/lib and the variables `builds`, `models`, `asan`, `fuzz_seconds`,
+# the root of the checkout. Needs deploy/lib and the variables `builds`, `models`, `asan`, `clang`, `fuzz_seconds`,
 # `quickstart_preset` and `no_aslr`.
 
 # configure_and_build PRESET
@@ -60,8 +60,16 @@ step_tsan() {
   run_ctest tsan
 }
 
-# clang's thread-safety analysis is made while it compiles; nothing is run.
-step_clang() { configure_and_build clang; }
+# clang's thread-safety analysis is made while it compiles; nothing is run. It is the programs that have
+# threads; --full compiles the tests as well.
+step_clang() {
+  if [[ $clang == full ]]; then
+    configure_and_build clang
+    return
+  fi
+  cmake --preset clang -B "$builds/clang-programs" -DLOCKSTEP_BUILD_TESTS=OFF
+  cmake --build "$builds/clang-programs" --parallel "$(nproc)" -- -k 0
+}
 
 step_fuzz() { LOCKSTEP_FUZZ_BUILD="$builds/fuzz" tests/fuzz/run.sh "$fuzz_seconds"; }
 
