@@ -17,7 +17,9 @@ using postgres::Param;
 using postgres::Row;
 using postgres::TextArrayParam;
 
-// Two ranges that an index each finds, so that it costs what is pending and not what ever ran.
+// Two ranges that an index each finds, so that it costs what is pending and not what ever ran. The
+// planner cannot know how little that is. So the range has two ends, and the history is asked by a
+// scalar subquery, which stays a look-up a row: with one end, or as NOT EXISTS, all would be read.
 constexpr char kPending[] = R"sql(
 SELECT m.version, m.title, m.phase, m.transactional,
        ARRAY(SELECT w FROM unnest(m.waits_for) w
@@ -27,10 +29,11 @@ SELECT m.version, m.title, m.phase, m.transactional,
        CASE WHEN m.phase = 'contract' THEN lockstep.concerned_sessions(m.version, true) ELSE 0 END
   FROM (SELECT x.* FROM lockstep.migration x
          WHERE x.version > (SELECT applied FROM lockstep.chain)
+           AND x.version <= (SELECT head FROM lockstep.chain)
         UNION ALL
         SELECT x.* FROM lockstep.migration x
          WHERE x.phase = 'contract' AND x.version <= (SELECT applied FROM lockstep.chain)) m
- WHERE NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
+ WHERE (SELECT h.version FROM lockstep.history h WHERE h.version = m.version) IS NULL
  ORDER BY m.version)sql";
 
 constexpr char kMigrations[] = R"sql(
