@@ -16,6 +16,9 @@
 namespace lockstep::postgres {
 namespace {
 
+// Reads of what a session that is given up still had in its buffers.
+constexpr int kMaxLeftOver = 1000;
+
 using ResultHandle = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
 std::string Field(const PGresult* result, int code) {
@@ -111,7 +114,10 @@ struct ScriptSession::Impl {
   // result of a COPY again and again.
   void Abandon() {
     shutdown(PQsocket(connection), SHUT_RDWR);
-    PQconsumeInput(connection);
+    // What had arrived before is still read; behind it is the end, and only that makes it bad.
+    for (int reads = 0; reads < kMaxLeftOver && PQstatus(connection) == CONNECTION_OK; ++reads) {
+      PQconsumeInput(connection);
+    }
   }
 
   // A failure that came with the end of the session is a lost connection, whatever its SQLSTATE.

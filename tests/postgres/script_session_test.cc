@@ -137,8 +137,13 @@ TEST_F(ScriptSessionTest, AFailureInAPipelineSkipsWhatFollows) {
 
 TEST_F(ScriptSessionTest, ACopyInAPipelineEndsTheSessionInsteadOfHanging) {
   ASSERT_THAT(session_->Execute("CREATE TABLE t (n int)"), IsOk());
-  EXPECT_FALSE(session_->Pipeline({{"SELECT 1"}, {"COPY t FROM STDIN"}, {"SELECT 2"}}).ok());
-  EXPECT_FALSE(session_->usable());
+  // Many times: the server's last words may arrive before or after the session is given up.
+  for (int i = 0; i < 50; ++i) {
+    auto session = ScriptSession::Open({.conninfo = db_.conninfo()});
+    ASSERT_THAT(session, IsOk());
+    EXPECT_FALSE((*session)->Pipeline({{"SELECT 1"}, {"COPY t FROM STDIN"}, {"SELECT 2"}}).ok());
+    EXPECT_FALSE((*session)->usable());
+  }
 }
 
 TEST_F(ScriptSessionTest, CancelEndsTheStatementOnly) {
