@@ -33,13 +33,16 @@ absl::Status ApplySettings(postgres::ScriptSession& session, const std::string& 
   before.push_back({"SET standard_conforming_strings = on"});
   before.push_back({"SELECT pg_catalog.set_config('application_name', $1, false)",
                     {postgres::Param(application_name)}});
-  RETURN_IF_ERROR(session.Pipeline(before).status());
-  if (session.server_version() < kChecksClientSince) return absl::OkStatus();
-  // The backend of an agent that died notices within 200 ms instead of finishing its statement
-  // first, so a revoke need not wait for it. Some platforms cannot; there the revoke terminates it.
-  const absl::Status checked =
-      session.Execute("SET client_connection_check_interval = '200ms'").status();
-  return postgres::IsConnectionLost(checked) ? checked : absl::OkStatus();
+  if (session.server_version() >= kChecksClientSince) {
+    // The backend of an agent that died notices within 200 ms instead of finishing its statement
+    // first, so a revoke need not wait for it. Some platforms cannot; there the revoke terminates
+    // it. What fails in a pipeline undoes all of it.
+    std::vector<postgres::Command> all = before;
+    all.push_back({"SET client_connection_check_interval = '200ms'"});
+    const absl::Status status = session.Pipeline(all).status();
+    if (status.ok() || postgres::IsConnectionLost(status)) return status;
+  }
+  return session.Pipeline(before).status();
 }
 
 }  // namespace
