@@ -2,6 +2,7 @@
 
 #include "coordinator/rpc/unary.h"
 #include "coordinator/store/session_store.h"
+#include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/to_proto.h"
 #include "engine/base/ids.h"
 #include "engine/base/status_macros.h"

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "coordinator/rpc/unary.h"
+#include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/to_proto.h"
 #include "engine/base/status_macros.h"
 #include "proto/convert/status.h"

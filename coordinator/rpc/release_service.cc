@@ -4,6 +4,7 @@
 #include "absl/strings/str_format.h"
 
 #include "coordinator/rpc/unary.h"
+#include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/to_proto.h"
 #include "engine/base/digest.h"
 #include "engine/base/status_macros.h"

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/to_proto.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"

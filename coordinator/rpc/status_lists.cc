@@ -7,6 +7,7 @@
 #include "coordinator/rpc/chain_export.h"
 #include "coordinator/rpc/status_service.h"
 #include "coordinator/rpc/unary.h"
+#include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/lists.h"
 #include "coordinator/wire/to_proto.h"
 #include "engine/base/ids.h"

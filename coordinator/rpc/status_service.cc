@@ -8,6 +8,7 @@
 
 #include "coordinator/rpc/unary.h"
 #include "coordinator/store/chain_store.h"
+#include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/to_proto.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"

@@ -1,15 +1,6 @@
 #include "coordinator/wire/to_proto.h"
 
-#include <algorithm>
-
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
-
 #include "coordinator/wire/lists.h"
-#include "engine/base/digest.h"
-#include "engine/base/error_info.h"
-#include "engine/base/ids.h"
-#include "engine/base/status_macros.h"
 #include "engine/sql/preamble.h"
 #include "proto/convert/time.h"
 
@@ -18,15 +9,6 @@ namespace lockstep::coordinator {
 using convert::ToProto;
 
 namespace {
-
-constexpr size_t kMaxServiceName = 63;
-constexpr size_t kMaxReasonName = 63;
-constexpr size_t kMaxName = 128;
-constexpr absl::Duration kMaxReserve = absl::Hours(1);
-constexpr size_t kMaxMessage = 1024;
-constexpr int kMaxUses = 1000;
-// A process that was given no service file has no name; people must see it all the same.
-constexpr char kUnconfigured[] = "unconfigured";
 
 v1::OperationState StateOf(OperationState state) {
   switch (state) {
@@ -65,48 +47,6 @@ v1::MigrationState StateOf(const MigrationRow& row) {
     return v1::MIGRATION_STATE_WAITING;
   }
   return v1::MIGRATION_STATE_PENDING;
-}
-
-bool IsServiceName(absl::string_view name) {
-  if (name.empty() || name.size() > kMaxServiceName) return false;
-  for (char c : name) {
-    if (!absl::ascii_islower(static_cast<unsigned char>(c)) &&
-        !absl::ascii_isdigit(static_cast<unsigned char>(c)) && c != '-') {
-      return false;
-    }
-  }
-  return true;
-}
-
-// The name of a reason: programs switch on it, so that nothing else passes.
-bool IsReason(absl::string_view name) {
-  if (name.size() > kMaxReasonName) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return absl::ascii_isupper(static_cast<unsigned char>(c)) ||
-           absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_';
-  });
-}
-
-// Well-formed UTF-8 (RFC 3629: no overlong forms, surrogates or values above U+10FFFF) without
-// control characters (C0, DEL, C1).
-bool IsPrintable(absl::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    size_t length = c < 0x80 ? 1 : (c >> 5) == 6 ? 2 : (c >> 4) == 14 ? 3 : (c >> 3) == 30 ? 4 : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    uint32_t point = length == 1 ? c : c & (0x7f >> length);
-    for (size_t k = 1; k < length; ++k) {
-      const unsigned char next = static_cast<unsigned char>(text[i + k]);
-      if ((next >> 6) != 2) return false;
-      point = point << 6 | (next & 0x3f);
-    }
-    constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (point < kLeast[length] || point > 0x10ffff || point >> 11 == 0x1b) return false;
-    if (point < 0x20 || (point >= 0x7f && point < 0xa0)) return false;
-    i += length;
-  }
-  return true;
 }
 
 v1::RunningStep RunningOf(const OperationView& view) {
@@ -150,18 +90,6 @@ void AddStatements(const std::string& sql, v1::PlannedMigration& proto) {
 
 }  // namespace
 
-absl::Status InvalidField(absl::string_view field, absl::string_view why) {
-  return base::MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
-                         absl::StrCat(field, ": ", why), {{"field", std::string(field)}});
-}
-
-absl::Status CheckText(absl::string_view field, absl::string_view value, size_t limit) {
-  if (value.size() > limit)
-    return InvalidField(field, absl::StrCat("longer than ", limit, " bytes"));
-  if (!IsPrintable(value)) return InvalidField(field, "control characters or invalid UTF-8");
-  return absl::OkStatus();
-}
-
 v1::Phase ToProto(sql::Phase phase) {
   switch (phase) {
     case sql::Phase::kNeutral:
@@ -197,10 +125,6 @@ v1::LeaseToken ToProto(const LeaseToken& token) {
   return proto;
 }
 
-LeaseToken FromProto(const v1::LeaseToken& token) {
-  return {.epoch = token.epoch(), .lease_id = token.lease_id()};
-}
-
 v1::RunError ToProto(const RunError& error) {
   v1::RunError proto;
   proto.set_version(error.version);
@@ -215,20 +139,6 @@ v1::RunError ToProto(const RunError& error) {
   proto.set_retryable(error.retryable);
   proto.set_agent_unfit(error.agent_unfit);
   return proto;
-}
-
-RunError FromProto(const v1::RunError& proto) {
-  return {.version = proto.version(),
-          .statement = proto.statement(),
-          .line = proto.line(),
-          .column = proto.column(),
-          .reason = IsReason(proto.reason()) ? proto.reason() : "",
-          .sqlstate = proto.sqlstate().substr(0, 5),
-          .message = proto.message().substr(0, kMaxMessage),
-          .detail = proto.detail().substr(0, kMaxMessage),
-          .hint = proto.hint().substr(0, kMaxMessage),
-          .retryable = proto.retryable(),
-          .agent_unfit = proto.agent_unfit()};
 }
 
 v1::Migration ToProto(const MigrationRow& row) {
@@ -331,76 +241,6 @@ v1::PlanUpgradeResponse ToProto(const PlannedUpgrade& planned) {
     AddStatements(planned.texts[text].sql, *migration);
   }
   return proto;
-}
-
-absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& proto) {
-  if (proto.request_id().empty()) return InvalidField("request_id", "must not be empty");
-  RETURN_IF_ERROR(CheckText("request_id", proto.request_id(), kMaxRequestId));
-  RETURN_IF_ERROR(CheckText("actor", proto.actor(), kMaxActor));
-  RETURN_IF_ERROR(CheckText("reason", proto.reason(), kMaxReason));
-  return UpgradeRequest{.request_id = proto.request_id(),
-                        .target = proto.target(),
-                        .contracts = proto.contracts(),
-                        .actor = proto.actor(),
-                        .reason = proto.reason()};
-}
-
-absl::StatusOr<Declaration> FromProto(const v1::BuildDeclaration& proto) {
-  Declaration d;
-  d.configured = proto.configured();
-  d.service = proto.service();
-  if (!d.configured && d.service.empty()) d.service = kUnconfigured;
-  if (!IsServiceName(d.service)) {
-    return InvalidField("service", "must be 1 to 63 characters of a-z, 0-9 and -");
-  }
-  RETURN_IF_ERROR(CheckText("build", proto.build(), kMaxName));
-  d.build = proto.build();
-  d.built_for = proto.built_for();
-  if (d.built_for < 0 || d.built_for > chain::kMaxVersion) {
-    return InvalidField("built_for", "out of range");
-  }
-  d.chain_hash = proto.chain_hash();
-  if (d.built_for > 0 && d.chain_hash.size() != base::kSha256Bytes) {
-    return InvalidField("chain_hash", "must be 32 bytes");
-  }
-  if (proto.has_needs()) {
-    if (proto.needs() < 0 || proto.needs() > chain::kMaxVersion) {
-      return InvalidField("needs", "out of range");
-    }
-    d.needs = proto.needs();
-  }
-  d.adapted_to = proto.adapted_to();
-  if (d.adapted_to < 0) return InvalidField("adapted_to", "out of range");
-  if (proto.uses_declared()) {
-    if (proto.uses_size() > kMaxUses) return InvalidField("uses", "more than 1000 entries");
-    d.uses.emplace();
-    for (const std::string& use : proto.uses()) {
-      RETURN_IF_ERROR(CheckText("uses", use, kMaxName * 3));
-      d.uses->push_back(use);
-    }
-  }
-  d.stop_on_session_loss = proto.on_session_loss() == v1::ON_SESSION_LOSS_STOP;
-  return d;
-}
-
-absl::StatusOr<Declaration> FromProto(const v1::Hello& hello) {
-  ASSIGN_OR_RETURN(Declaration d, FromProto(hello.declaration()));
-  if (!base::IsUuid(hello.session_id())) return InvalidField("session_id", "must be a UUID");
-  d.session_id = absl::AsciiStrToLower(hello.session_id());
-  if (hello.instance().empty()) return InvalidField("instance", "must not be empty");
-  RETURN_IF_ERROR(CheckText("instance", hello.instance(), kMaxName));
-  d.instance = hello.instance();
-  if (hello.nonce() <= 0) return InvalidField("nonce", "must be positive");
-  d.nonce = hello.nonce();
-  RETURN_IF_ERROR(CheckText("migrate_error", hello.migrate_error(), kMaxMessage));
-  d.can_migrate = hello.can_migrate();
-  d.migrate_error = hello.migrate_error();
-  if (!hello.has_reserve()) return d;
-  d.reserve = convert::FromProto(hello.reserve());
-  if (*d.reserve < absl::ZeroDuration() || *d.reserve > kMaxReserve) {
-    return InvalidField("reserve", "must be 0 s to 1 h");
-  }
-  return d;
 }
 
 }  // namespace lockstep::coordinator

@@ -1,12 +1,8 @@
-// The coordinator's values as messages, and messages as values. Messages come from outside: reading
-// one checks every field, and fails with INVALID_ARGUMENT (INVALID_FIELD) naming it.
+// The coordinator's values as messages. The way back is from_proto.h.
 #ifndef LOCKSTEP_COORDINATOR_WIRE_TO_PROTO_H_
 #define LOCKSTEP_COORDINATOR_WIRE_TO_PROTO_H_
 
-#include <string>
-
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "lockstep/v1/agent.pb.h"
 #include "lockstep/v1/migration.pb.h"
 #include "lockstep/v1/operation.pb.h"
@@ -18,11 +14,6 @@
 
 namespace lockstep::coordinator {
 
-// Limits of texts from outside, in bytes.
-inline constexpr size_t kMaxActor = 128;
-inline constexpr size_t kMaxReason = 1024;
-inline constexpr size_t kMaxRequestId = 128;
-
 v1::Phase ToProto(sql::Phase phase);
 v1::Gate ToProto(const Verdict& verdict, absl::Duration validity);
 v1::LeaseToken ToProto(const LeaseToken& token);
@@ -31,20 +22,6 @@ v1::Migration ToProto(const MigrationRow& row);
 v1::Operation ToProto(const OperationView& view);
 v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity);
 v1::PlanUpgradeResponse ToProto(const PlannedUpgrade& planned);
-
-// The request as the operations take it; the limits of its texts are checked.
-absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& request);
-
-LeaseToken FromProto(const v1::LeaseToken& token);
-RunError FromProto(const v1::RunError& error);
-
-// Reads a declaration without session: for CheckGate.
-absl::StatusOr<Declaration> FromProto(const v1::BuildDeclaration& proto);
-absl::StatusOr<Declaration> FromProto(const v1::Hello& hello);
-
-absl::Status InvalidField(absl::string_view field, absl::string_view why);
-// Not longer than `limit` bytes, valid UTF-8 without control characters.
-absl::Status CheckText(absl::string_view field, absl::string_view value, size_t limit);
 
 }  // namespace lockstep::coordinator
 

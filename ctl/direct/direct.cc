@@ -9,6 +9,7 @@
 
 #include "coordinator/store/operation_store.h"
 #include "coordinator/store/run_store.h"
+#include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/to_proto.h"
 #include "engine/base/error_info.h"
 #include "engine/base/ids.h"

@@ -1,4 +1,5 @@
 // What comes in over the wire is hostile until it was read here.
+#include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/to_proto.h"
 
 #include <functional>
