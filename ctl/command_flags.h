@@ -1,0 +1,189 @@
+// The flags and examples of the command table; command.cc has its rows. For command.cc alone.
+#ifndef LOCKSTEP_CTL_COMMAND_FLAGS_H_
+#define LOCKSTEP_CTL_COMMAND_FLAGS_H_
+
+#include "ctl/command.h"
+
+namespace lockstep::ctl::flags {
+
+inline constexpr Flag kMigrations = {"--migrations", ValueKind::kText, "DIR",
+                                     "The migrations directory (default ./migrations)"};
+inline constexpr Flag kTo = {"--to", ValueKind::kNumber, "N",
+                             "The version to reach (default: the head)"};
+inline constexpr Flag kContracts = {
+    "--contracts", ValueKind::kNone, "",
+    "Run waiting contracts too, once no live instance needs the old shape"};
+inline constexpr Flag kReason = {"--reason", ValueKind::kText, "TEXT", "Why; kept in the record"};
+inline constexpr Flag kYes = {"--yes", ValueKind::kNone, "", "Do not ask"};
+inline constexpr Flag kWait = {"--wait", ValueKind::kNone, "", "Follow it to its end (default)"};
+inline constexpr Flag kNoWait = {"--no-wait", ValueKind::kNone, "",
+                                 "Print the operation's id and leave it to itself"};
+inline constexpr Flag kRequestId = {
+    "--request-id", ValueKind::kText, "ID",
+    "The same id starts the same operation once (default: a new UUID)"};
+
+inline constexpr Flag kGlobals[] = {
+    {"--address", ValueKind::kText, "ADDRESS", "A coordinator, HOST:PORT or unix:PATH; repeatable",
+     false, true},
+    {"--context", ValueKind::kText, "NAME", "The coordinator of `lockstep context add NAME`"},
+    {"-o,--output", ValueKind::kText, "FORMAT",
+     "table (default), json, or jsonl: one JSON object a line"},
+    {"--timeout", ValueKind::kDuration, "DURATION",
+     "Give up after this long, e.g. 30s or 10m; what was started goes on"},
+    {"--color", ValueKind::kText, "WHEN", "auto (default), always or never"},
+    {"-q,--quiet", ValueKind::kNone, "", "No talk on standard error but errors"},
+    {"-v,--verbose", ValueKind::kNone, "", "More talk on standard error"},
+    {"--no-input", ValueKind::kNone, "", "Never ask a question"},
+};
+
+inline constexpr Flag kInitFlags[] = {
+    {"--service", ValueKind::kText, "NAME", "Also services/NAME/lockstep.yaml"}};
+inline constexpr Flag kSetupFlags[] = {
+    {"--database", ValueKind::kText, "URL", "The database, as a role that may create a schema"},
+    {"--database-file", ValueKind::kText, "FILE", "The file that holds --database"},
+    {"--owner-role", ValueKind::kText, "ROLE",
+     "The role that migrations run as (default: the owner of the database)"},
+    {"--search-path", ValueKind::kText, "PATH", "search_path of migrations (default public)"},
+    {"--migrator", ValueKind::kText, "ROLE", "Let agents migrate as ROLE; repeatable", false, true},
+    {"--agent", ValueKind::kText, "ROLE", "Let ROLE call the functions for agents; repeatable",
+     false, true},
+    {"--coordinator", ValueKind::kText, "ROLE", "Let coordinators connect as ROLE; repeatable",
+     false, true},
+    {"--print", ValueKind::kNone, "", "Print the SQL, change nothing"}};
+inline constexpr Flag kDoctorFlags[] = {
+    {"--database", ValueKind::kText, "URL", "Also judge this connection, as an agent's"},
+    {"--database-file", ValueKind::kText, "FILE", "The file that holds --database"},
+    {"--owner-role", ValueKind::kText, "ROLE",
+     "The role that migrations run as, where it cannot be read"}};
+inline constexpr Flag kNewFlags[] = {
+    kMigrations,
+    {"--backfill", ValueKind::kNone, "", "A backfill instead of a migration"},
+    {"--table", ValueKind::kText, "TABLE", "The table that the backfill goes through"},
+    {"--key", ValueKind::kText, "COLUMN", "The column whose ranges make its batches (default id)"}};
+inline constexpr Flag kSumFlags[] = {
+    kMigrations,
+    {"--check", ValueKind::kNone, "", "Change nothing; exit 3 when chain.sum is missing or stale"}};
+inline constexpr Flag kCheckFlags[] = {
+    kMigrations,
+    {"--services", ValueKind::kText, "DIR",
+     "Where NAME/lockstep.yaml are (default: services beside the migrations)"},
+    {"--remote", ValueKind::kNone, "",
+     "Also compare with the published chain; exit 8 if they part"}};
+inline constexpr Flag kPublishFlags[] = {
+    kMigrations, {"--dry-run", ValueKind::kNone, "", "Let the coordinator check, publish nothing"}};
+inline constexpr Flag kPlanFlags[] = {
+    {"--migrations", ValueKind::kText, "DIR",
+     "Say which published versions it does not have (default ./migrations)"},
+    kTo,
+    kContracts,
+    {"--sql", ValueKind::kNone, "", "Print the SQL instead of the table"},
+    {"--detailed-exitcode", ValueKind::kNone, "", "Exit 3 when an upgrade would change something"}};
+inline constexpr Flag kUpgradeFlags[] = {
+    kTo,
+    kContracts,
+    kYes,
+    kWait,
+    kNoWait,
+    kReason,
+    kRequestId,
+    {"--sql", ValueKind::kNone, "", "Print the SQL it would run, change nothing"},
+    {"--lint", ValueKind::kText, "LEVEL", "Findings: error (default), warn or off"},
+    {"--direct", ValueKind::kNone, "", "Without a coordinator: this process does it all"},
+    {"--database", ValueKind::kText, "URL", "With --direct: the database"},
+    {"--database-file", ValueKind::kText, "FILE", "With --direct: file that holds --database"},
+    {"--migrate-database", ValueKind::kText, "URL",
+     "With --direct: another role for the migrations (default: --database)"},
+    {"--migrations", ValueKind::kText, "DIR",
+     "With --direct: the migrations directory (default: ./migrations)"},
+    {"--owner-role", ValueKind::kText, "ROLE",
+     "With --direct: role that migrations run as (default: the owner of the database)"},
+    {"--search-path", ValueKind::kText, "PATH",
+     "With --direct: search_path of migrations (default: public)"}};
+inline constexpr Flag kContractFlags[] = {kYes, kWait, kNoWait, kReason, kRequestId};
+inline constexpr Flag kWaitFlags[] = {
+    {"--for", ValueKind::kText, "WHAT", "version=N, gate=SERVICE or operation=ID", true}};
+inline constexpr Flag kStatusFlags[] = {
+    {"--watch", ValueKind::kNone, "", "Show it again whenever it changes, until Ctrl-C"}};
+inline constexpr Flag kLeasesFlags[] = {
+    {"--limit", ValueKind::kCount, "N", "How many at most (default 20)"}};
+inline constexpr Flag kEventsFlags[] = {
+    {"--after", ValueKind::kCount, "SEQUENCE", "Only later events (default: the newest ones)"},
+    {"--limit", ValueKind::kCount, "N", "How many at most (default 100, with --follow no end)"},
+    {"--follow", ValueKind::kNone, "", "Go on with events as they come, until Ctrl-C"}};
+inline constexpr Flag kListFlags[] = {
+    {"--active", ValueKind::kNone, "", "Only those that have not ended"}};
+inline constexpr Flag kCancelFlags[] = {kReason};
+inline constexpr Flag kDevFlags[] = {
+    kMigrations,
+    {"--once", ValueKind::kNone, "", "Apply what is there, stop everything and exit"},
+    {"--seed", ValueKind::kNone, "", "Then run DIR/seeds/*.sql"},
+    {"--reset", ValueKind::kNone, "", "Begin with an empty database"},
+    {"--ephemeral", ValueKind::kNone, "", "In a directory of its own, gone in the end"},
+    {"--state", ValueKind::kText, "DIR", "Where the database is (default .lockstep/dev)"},
+    {"--port", ValueKind::kNumber, "N", "PostgreSQL on 127.0.0.1 too, with a password"},
+    {"--listen", ValueKind::kText, "HOST:PORT", "The coordinator on an address of loopback too"},
+    {"--postgres-bin", ValueKind::kText, "DIR", "Where postgres and initdb are (default: found)"}};
+inline constexpr Flag kHoldFlags[] = {kReason};
+
+inline constexpr const char* kStatusExamples[] = {
+    "lockstep status", "lockstep status platform-core", "lockstep status --watch",
+    "lockstep status -o json"};
+inline constexpr const char* kInitExamples[] = {"lockstep init",
+                                                "lockstep init shop --service cart"};
+inline constexpr const char* kSetupExamples[] = {
+    "lockstep setup --database postgresql://postgres@db/shop --owner-role app --migrator migrator",
+    "lockstep setup --owner-role app --migrator migrator --print"};
+inline constexpr const char* kNewExamples[] = {
+    "lockstep new add user settings",
+    "lockstep new --backfill 'fill settings v1' --table users --key id"};
+inline constexpr const char* kSumExamples[] = {"lockstep sum", "lockstep sum --check"};
+inline constexpr const char* kCheckExamples[] = {"lockstep check",
+                                                 "lockstep check --remote -o json"};
+inline constexpr const char* kPublishExamples[] = {
+    "lockstep publish", "lockstep publish --migrations db/migrations --dry-run"};
+inline constexpr const char* kPlanExamples[] = {"lockstep plan", "lockstep plan --to 16 --sql",
+                                                "lockstep plan --detailed-exitcode"};
+inline constexpr const char* kUpgradeExamples[] = {
+    "lockstep upgrade", "lockstep upgrade --to 14 --yes --timeout 10m",
+    "lockstep upgrade --contracts --reason 'release 42'",
+    "lockstep upgrade --direct --database postgresql://ci@localhost/app",
+    "lockstep upgrade --direct --sql"};
+inline constexpr const char* kContractExamples[] = {"lockstep contract 13"};
+inline constexpr const char* kWaitExamples[] = {"lockstep wait --for version=16 --timeout 10m",
+                                                "lockstep wait --for gate=platform-core",
+                                                "lockstep wait --for operation=op-7f3a"};
+inline constexpr const char* kHistoryExamples[] = {"lockstep history", "lockstep history -o json"};
+inline constexpr const char* kListExamples[] = {"lockstep operations list --active"};
+inline constexpr const char* kGetExamples[] = {"lockstep operations get op-7f3a"};
+inline constexpr const char* kCancelExamples[] = {
+    "lockstep operations cancel op-7f3a --reason 'wrong target'"};
+inline constexpr const char* kWatchExamples[] = {"lockstep operations watch op-7f3a"};
+inline constexpr const char* kPauseExamples[] = {
+    "lockstep operations pause op-7f3a --reason 'load is too high'"};
+inline constexpr const char* kResumeExamples[] = {"lockstep operations resume op-7f3a"};
+inline constexpr const char* kDevExamples[] = {"lockstep dev", "lockstep dev --port 15432 --seed",
+                                               "lockstep dev --reset",
+                                               "lockstep dev --once --ephemeral"};
+inline constexpr const char* kInstancesExamples[] = {"lockstep instances",
+                                                     "lockstep instances platform-core -o jsonl"};
+inline constexpr const char* kInstancesGetExamples[] = {
+    "lockstep instances get platform-core-7f9c"};
+inline constexpr const char* kLeasesExamples[] = {"lockstep leases", "lockstep leases --limit 100"};
+inline constexpr const char* kEventsExamples[] = {
+    "lockstep events", "lockstep events --follow",
+    "lockstep events --after 1200 --limit 500 -o jsonl"};
+inline constexpr const char* kExportExamples[] = {"lockstep chain export",
+                                                  "lockstep chain export -o json"};
+inline constexpr const char* kDoctorExamples[] = {
+    "lockstep doctor", "lockstep doctor --database postgresql://migrator@db/shop"};
+inline constexpr const char* kContextListExamples[] = {"lockstep context list"};
+inline constexpr const char* kContextUseExamples[] = {"lockstep context use staging"};
+inline constexpr const char* kContextAddExamples[] = {
+    "lockstep context add staging --address db1:7411 --address db2:7411"};
+inline constexpr const char* kContextRemoveExamples[] = {"lockstep context remove staging"};
+inline constexpr const char* kCompletionExamples[] = {"lockstep completion bash"};
+inline constexpr const char* kVersionExamples[] = {"lockstep version"};
+
+}  // namespace lockstep::ctl::flags
+
+#endif  // LOCKSTEP_CTL_COMMAND_FLAGS_H_
