@@ -54,7 +54,8 @@ class Direct {
   // The same, with the operation as it is now; an error cancels the operation.
   using Pulse = std::function<absl::Status(const v1::Operation& operation, absl::Duration pause)>;
 
-  // How long a database that is away, and another run's open transactions, are waited for.
+  // How long a database that is away is waited for. Another direct run is waited for as long as
+  // `wait` lets it.
   static constexpr absl::Duration kMaxOutage = absl::Minutes(1);
 
   // Brings schema lockstep up and becomes the leader. Waits for another direct run. ABORTED
@@ -83,8 +84,6 @@ class Direct {
 
  private:
   explicit Direct(const DirectOptions& options);
-  static absl::StatusOr<std::unique_ptr<postgres::Connection>> Connect(const DirectOptions& options,
-                                                                       const Wait& wait);
   absl::Status Lead(std::unique_ptr<postgres::Connection> connection, const Wait& wait);
   absl::Status TakeOver();
   absl::StatusOr<v1::Operation> Get(const std::string& operation_id);

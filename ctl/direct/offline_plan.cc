@@ -40,13 +40,7 @@ absl::StatusOr<PlanInput> ReadDatabase(const std::string& database) {
                    postgres::Connection::Open(
                        {.conninfo = database, .application_name = "lockstep-direct"}));
   ASSIGN_OR_RETURN(const int schema, catalog::SchemaVersion(*connection));
-  if (schema > catalog::KnownSchemaVersion()) {
-    return base::MakeError(absl::StatusCode::kFailedPrecondition, "SCHEMA_TOO_NEW",
-                           absl::StrCat("schema lockstep is at ", schema, ", this program knows ",
-                                        catalog::KnownSchemaVersion()),
-                           {{"schema", absl::StrCat(schema)}},
-                           "run a lockstep at least as new as the one that made the schema");
-  }
+  RETURN_IF_ERROR(catalog::CheckSchemaVersion(schema));
   if (schema == 0) return input;
   RETURN_IF_ERROR(connection->InSnapshot([&]() -> absl::Status {
     ASSIGN_OR_RETURN(input.chain, coordinator::ReadChain(*connection));

@@ -142,14 +142,7 @@ absl::StatusOr<bool> IsSuperuser(Connection& connection) {
 
 absl::Status BootstrapLocked(Connection& connection, const BootstrapOptions& options) {
   ASSIGN_OR_RETURN(const int version, SchemaVersion(connection));
-  if (version > KnownSchemaVersion()) {
-    return base::MakeError(
-        absl::StatusCode::kFailedPrecondition, "SCHEMA_TOO_NEW",
-        absl::StrCat("schema lockstep is at ", version, ", this program knows ",
-                     KnownSchemaVersion()),
-        {{"schema", absl::StrCat(version)}, {"known", absl::StrCat(KnownSchemaVersion())}},
-        "run a lockstep at least as new as the one that made the schema");
-  }
+  RETURN_IF_ERROR(CheckSchemaVersion(version));
   ASSIGN_OR_RETURN(const bool superuser, IsSuperuser(connection));
   if (version == KnownSchemaVersion()) {
     return StoreSetting(connection, options, false, !superuser);
@@ -201,6 +194,16 @@ int KnownSchemaVersion() {
   int newest = 0;
   for (const EmbeddedFile& file : EmbeddedFiles()) newest = std::max(newest, NumberOf(file));
   return newest;
+}
+
+absl::Status CheckSchemaVersion(int version) {
+  if (version <= KnownSchemaVersion()) return absl::OkStatus();
+  return base::MakeError(
+      absl::StatusCode::kFailedPrecondition, "SCHEMA_TOO_NEW",
+      absl::StrCat("schema lockstep is at ", version, ", this program knows ",
+                   KnownSchemaVersion()),
+      {{"schema", absl::StrCat(version)}, {"known", absl::StrCat(KnownSchemaVersion())}},
+      "run a lockstep at least as new as the one that made the schema");
 }
 
 absl::StatusOr<int> SchemaVersion(Connection& connection) {

@@ -40,6 +40,9 @@ absl::Status Bootstrap(postgres::Connection& connection, const BootstrapOptions&
 // with `single_role`, for the role that will own everything. Fails when the schema is there.
 std::string BootstrapScript(const BootstrapOptions& options, bool single_role);
 
+// OK up to the newest number this binary knows, else FAILED_PRECONDITION (SCHEMA_TOO_NEW).
+absl::Status CheckSchemaVersion(int version);
+
 // The number of the newest schema file in this binary.
 int KnownSchemaVersion();
 
