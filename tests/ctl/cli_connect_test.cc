@@ -2,11 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/synchronization/notification.h"
 #include "nlohmann/json.hpp"
 
 #include "ctl/client.h"
 #include "engine/base/error_info.h"
 #include "tests/ctl/fake_coordinator.h"
+#include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
 namespace lockstep::testing {
@@ -118,12 +120,14 @@ TEST(Connect, TriesAgainWhileTheCoordinatorRestarts) {
 }
 
 TEST(Connect, EndsWithTheTimeoutWhenNobodyAnswers) {
+  absl::Notification ended;  // Outlives the server that waits for it.
   FakeCoordinator fake;
-  fake.get_status = [](const auto&, auto*) {
-    absl::SleepFor(absl::Seconds(2));
+  fake.get_status = [&](const auto&, auto*) {
+    EXPECT_TRUE(ended.WaitForNotificationWithTimeout(kPatience));
     return absl::OkStatus();
   };
   const CommandResult result = RunLockstep(fake, {"status", "--timeout", "300ms"});
+  ended.Notify();
   EXPECT_EQ(CodeOf(result), 6);
   EXPECT_EQ(result.err, "error: no result within 300 ms\n");
 }

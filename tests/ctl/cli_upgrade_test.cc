@@ -6,6 +6,7 @@
 #include "engine/base/error_info.h"
 #include "engine/base/ids.h"
 #include "tests/ctl/fake_coordinator.h"
+#include "tests/support/eventually.h"
 
 namespace lockstep::testing {
 namespace {
@@ -261,7 +262,7 @@ TEST_F(Upgrade, ReconnectsWhenTheStreamBreaks) {
 TEST_F(Upgrade, SaysAtTheTimeoutThatTheWorkGoesOn) {
   fake_.watch_operation = [](grpc::ServerContext* context, auto* writer) {
     Send(writer, Step(1, "users"));
-    while (!context->IsCancelled()) absl::SleepFor(absl::Milliseconds(10));
+    EXPECT_TRUE(Eventually([&] { return context->IsCancelled(); }));
     return absl::OkStatus();
   };
   const CommandResult result = Run({"--timeout", "400ms"});
@@ -277,7 +278,7 @@ ExitStatus Interrupted(FakeCoordinator& fake, int signal, std::string* err) {
     *response.mutable_operation() = RunningOperation(2);
     response.mutable_operation()->set_waiting_for("something");
     writer->Write(response);
-    while (!context->IsCancelled()) absl::SleepFor(absl::Milliseconds(10));
+    EXPECT_TRUE(Eventually([&] { return context->IsCancelled(); }));
     return absl::OkStatus();
   };
   auto program = Subprocess::Start(LockstepCommand(fake.address(), {"upgrade"}));
