@@ -29,6 +29,10 @@ if(NOT LOCKSTEP_CORE_ONLY)
   add_library(httplib INTERFACE)
   target_include_directories(httplib SYSTEM INTERFACE ${HTTPLIB_INCLUDE_DIR})
   target_link_libraries(httplib INTERFACE ${HTTPLIB_LIBRARY} Threads::Threads)
+  if(LOCKSTEP_STATIC_GRPC)
+    lockstep_link_grpc_statically(gRPC::grpc++ gRPC::grpc++_reflection absl::status absl::statusor
+      absl::strings absl::time absl::random_random absl::cleanup absl::flat_hash_map)
+  endif()
 endif()
 
 if(LOCKSTEP_BUILD_TESTS)
