@@ -191,6 +191,7 @@ ALTER TABLE t ALTER COLUMN s TYPE varchar(99);
 ALTER TABLE rls ALTER COLUMN who TYPE varchar;
 
 -- form: type-of-generated-from
+-- from: 15
 -- expects: 0A000
 ALTER TABLE g ALTER COLUMN a TYPE bigint;
 
