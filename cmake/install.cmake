@@ -8,7 +8,8 @@ install(TARGETS lockstep lockstep-agent lockstep-coordinator
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
 
 # Static libraries bring theirs along: all that lockstep_agent is made of.
-install(TARGETS lockstep_agent lockstep_base lockstep_sql lockstep_chain lockstep_postgres
+install(TARGETS lockstep_agent lockstep_base lockstep_sql lockstep_sql_model lockstep_sql_rules
+  lockstep_sql_analysis lockstep_chain lockstep_postgres
                 lockstep_apply lockstep_proto lockstep_convert
   EXPORT lockstepTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/lockstep COMPONENT development

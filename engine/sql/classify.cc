@@ -14,7 +14,6 @@ namespace lockstep::sql {
 namespace {
 
 constexpr size_t kMaxSummaryBytes = 80;
-constexpr Phase kPhases[] = {Phase::kNeutral, Phase::kData, Phase::kExpand, Phase::kContract};
 
 std::vector<Token> TokensWithoutComments(absl::string_view text) {
   std::vector<Token> tokens = Tokenize(text);
@@ -102,7 +101,7 @@ class Words {
 
 StatementClass ClassifyOne(absl::string_view statement, NewTables* new_tables) {
   const std::vector<Token> tokens = TokensWithoutComments(statement);
-  const bool too_large = tokens.size() > static_cast<size_t>(kMaxTokensToParse);
+  const bool too_large = tokens.size() > kMaxTokensToParse;
   std::optional<StatementClass> known;
   // A C string ends at a NUL, so the parser would judge a part for the whole.
   if (!too_large && !absl::StrContains(statement, '\0')) {
@@ -125,29 +124,6 @@ StatementClass ClassifyOne(absl::string_view statement, NewTables* new_tables) {
 }
 
 }  // namespace
-
-absl::string_view PhaseName(Phase phase) {
-  switch (phase) {
-    case Phase::kNeutral:
-      return "neutral";
-    case Phase::kData:
-      return "data";
-    case Phase::kExpand:
-      return "expand";
-    case Phase::kContract:
-      return "contract";
-  }
-  return "contract";
-}
-
-bool ParsePhase(absl::string_view name, Phase* phase) {
-  for (const Phase candidate : kPhases) {
-    if (PhaseName(candidate) != name) continue;
-    *phase = candidate;
-    return true;
-  }
-  return false;
-}
 
 StatementClass ClassifyStatement(absl::string_view statement) {
   NewTables new_tables;

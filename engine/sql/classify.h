@@ -9,19 +9,10 @@
 
 #include "absl/strings/string_view.h"
 
+#include "engine/sql/phase.h"
+#include "engine/sql/tree.h"
+
 namespace lockstep::sql {
-
-// Ordered: the strongest of a file's statements is the file's.
-enum class Phase { kNeutral = 0, kData = 1, kExpand = 2, kContract = 3 };
-
-absl::string_view PhaseName(Phase phase);  // "neutral", "data", "expand", "contract".
-// Returns false for anything but the four names.
-bool ParsePhase(absl::string_view name, Phase* phase);
-
-// Statements with more tokens than this are not parsed: libpg_query recurses over the tree, and a
-// tree of some 40,000 levels (`1+1+1+...`) overflows an 8 MiB stack. An INSERT, UPDATE, DELETE or
-// MERGE of that size is still known by its first word; anything else of that size is opaque.
-inline constexpr int kMaxTokensToParse = 20'000;
 
 struct StatementClass {
   Phase phase = Phase::kContract;

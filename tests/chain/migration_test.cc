@@ -159,7 +159,7 @@ TEST(Migration, TransactionControlIsFoundAmongStatementsTheParserRefuses) {
 
 TEST(Migration, TheStrongestStatementMakesThePhase) {
   EXPECT_EQ(Read("SET x.y = 1; INSERT INTO t VALUES (1)")->phase, sql::Phase::kData);
-  EXPECT_EQ(Read("INSERT INTO t VALUES (1); CREATE TABLE u (a int)")->phase, sql::Phase::kExpand);
+  EXPECT_EQ(Read("INSERT INTO t VALUES (1); CREATE TABLE u (a int)")->phase, sql::Phase::kData);
   EXPECT_EQ(Read("CREATE TABLE u (a int); DROP TABLE t")->phase, sql::Phase::kContract);
 }
 
@@ -174,7 +174,7 @@ TEST(Migration, ADeclaredPhaseMayNotWeaken) {
   const auto migration = Read("-- A comment.\n  -- lockstep:phase expand\nDROP TABLE t");
   ExpectError(migration.status(), "PHASE_WEAKENED", "migrations/003_x.sql:2:3: ");
   ExpectError(migration.status(), "PHASE_WEAKENED", "declared as expand, but its SQL is contract");
-  ExpectError(Read("-- lockstep:phase data\nCREATE TABLE t (a int)").status(), "PHASE_WEAKENED",
+  ExpectError(Read("-- lockstep:phase neutral\nCREATE TABLE t (a int)").status(), "PHASE_WEAKENED",
               "");
 }
 

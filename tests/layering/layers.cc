@@ -22,10 +22,11 @@ struct Library {
 };
 
 // Libraries whose use is confined; all others are free. The first match counts.
-constexpr std::array<Library, 15> kLibraries = {{
+constexpr std::array<Library, 16> kLibraries = {{
     {"pqxx/", "pqxx"},
     {"libpq", "libpq"},
     {"pg_query", "pg_query"},
+    {"simdjson", "simdjson"},
     {"yaml-cpp/", "yaml-cpp"},
     {"httplib", "httplib"},
     {"CLI/", "CLI11"},
@@ -101,13 +102,22 @@ const std::vector<Layer>& Layers() {
       // Clock, log, retry, status macros; no domain word.
       {"engine/base", {}, {"openssl", "spdlog", "threads"}},
       // Pure values and functions: no I/O but reading their own files, no clock, no threads.
-      {"engine/sql", {"engine/base"}, {"pg_query"}},
-      {"engine/chain", {"engine/base", "engine/sql"}, {"yaml-cpp"}},
+      {"engine/sql", {"engine/base"}, {"pg_query", "simdjson"}},
+      {"engine/sql/rules", {"engine/base"}, {}},
+      {"engine/sql/model", {"engine/base", "engine/sql"}, {}},
+      {"engine/sql/analysis",
+       {"engine/base", "engine/sql", "engine/sql/model", "engine/sql/rules"},
+       {}},
+      {"engine/chain",
+       {"engine/base", "engine/sql", "engine/sql/model", "engine/sql/rules", "engine/sql/analysis"},
+       {"yaml-cpp"}},
       // The only room that knows the drivers.
       {"engine/postgres", {"engine/base"}, {"pqxx", "libpq", "threads"}},
       // What touches a database. None knows the wire.
       {"engine/catalog", {"engine/base", "engine/postgres"}, {}},
-      {"engine/schema", {"engine/base", "engine/sql", "engine/postgres"}, {}},
+      {"engine/schema",
+       {"engine/base", "engine/sql", "engine/sql/model", "engine/sql/analysis", "engine/postgres"},
+       {}},
       {"engine/apply",
        {"engine/base", "engine/sql", "engine/chain", "engine/postgres"},
        {"threads"}},

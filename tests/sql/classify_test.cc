@@ -221,7 +221,7 @@ TEST(Classify, StatementsThatATransactionBlockRefusesAreRecognised) {
 
 TEST(Classify, AStatementTooLargeToParseIsKnownByItsFirstWord) {
   std::string rows = "INSERT INTO t VALUES (0)";
-  for (int i = 0; i < kMaxTokensToParse; ++i) rows += ",(1)";
+  for (size_t i = 0; i < kMaxTokensToParse; ++i) rows += ",(1)";
   EXPECT_EQ(ClassifyStatement(rows).phase, Phase::kData);
   EXPECT_FALSE(ClassifyStatement(rows).opaque);
   std::string deep = "SELECT 1";
@@ -231,7 +231,7 @@ TEST(Classify, AStatementTooLargeToParseIsKnownByItsFirstWord) {
 
 TEST(Classify, TheDeepestStatementThatIsParsedDoesNotOverflowTheStack) {
   std::string deep = "SELECT 1";
-  for (int i = 0; i < kMaxTokensToParse / 2 - 2; ++i) deep += "+1";
+  for (size_t i = 0; i < kMaxTokensToParse / 2 - 2; ++i) deep += "+1";
   EXPECT_EQ(ClassifyStatement(deep).phase, Phase::kNeutral);
 }
 
@@ -307,9 +307,9 @@ TEST(Classify, PhasesHaveNamesAndAnOrder) {
   EXPECT_FALSE(ParsePhase("Expand", &untouched));
   EXPECT_FALSE(ParsePhase("", &untouched));
   EXPECT_EQ(untouched, Phase::kData);
-  EXPECT_LT(Phase::kNeutral, Phase::kData);
-  EXPECT_LT(Phase::kData, Phase::kExpand);
-  EXPECT_LT(Phase::kExpand, Phase::kContract);
+  EXPECT_LT(Phase::kNeutral, Phase::kExpand);
+  EXPECT_LT(Phase::kExpand, Phase::kData);
+  EXPECT_LT(Phase::kData, Phase::kContract);
 }
 
 }  // namespace

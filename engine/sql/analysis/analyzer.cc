@@ -1,0 +1,113 @@
+#include "engine/sql/analysis/analyzer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "engine/sql/analysis/context.h"
+#include "engine/sql/analysis/families.h"
+#include "engine/sql/analysis/file_rules.h"
+#include "engine/sql/analysis/words.h"
+#include "engine/sql/tree.h"
+
+namespace lockstep::sql {
+namespace {
+
+// What the parser refuses is judged by its words, and a finding says where it stopped.
+StatementFacts FactsOfUnread(absl::string_view text, const ParseError& error,
+                             std::vector<Finding>* findings) {
+  StatementFacts facts = FactsOfWords(text);
+  if (facts.opaque) {
+    findings->push_back({.rule = Rule::kParseError,
+                         .severity = InfoOf(Rule::kParseError).severity,
+                         .offset = error.offset,
+                         .message = absl::StrCat("cannot be read: ", error.message)});
+  }
+  return facts;
+}
+
+StatementFacts AnalyzeStatement(absl::string_view text, bool transactional,
+                                model::Database* database, std::vector<Finding>* findings) {
+  ParseError error;
+  const Tree tree = Tree::Parse(text, &error);
+  if (!tree.ok()) return FactsOfUnread(text, error, findings);
+  StatementFacts facts;
+  StatementContext context(database, text, transactional, &facts, findings);
+  AnalyzeNode(tree.statement(), context);
+  facts.summary = SummaryOf(text);
+  return facts;
+}
+
+// The strongest phase of what was analysed; what was not counts as contract unless the author
+// declares another phase.
+void DerivePhase(const FileInput& input, FileAnalysis* analysis) {
+  for (const StatementFacts& facts : analysis->statements) {
+    analysis->opaque |= facts.opaque;
+    analysis->transactional &= !facts.non_transactional;
+    if (facts.opaque && input.declared.has_value()) continue;
+    if (facts.phase > analysis->derived) {
+      analysis->derived = facts.phase;
+      analysis->contract_kind = facts.contract_kind;
+    }
+  }
+  analysis->phase_unknown =
+      analysis->derived == Phase::kContract &&
+      std::all_of(analysis->statements.begin(), analysis->statements.end(),
+                  [](const StatementFacts& facts) {
+                    return facts.phase != Phase::kContract || facts.phase_unknown;
+                  });
+  analysis->phase = std::max(analysis->derived, input.declared.value_or(Phase::kNeutral));
+}
+
+}  // namespace
+
+bool FileAnalysis::Blocks() const {
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const Finding& finding) { return finding.Blocks(); });
+}
+
+std::optional<Severity> FileAnalysis::Worst() const {
+  std::optional<Severity> worst;
+  for (const Finding& finding : findings) {
+    if (!finding.allowed.empty()) continue;
+    worst = std::max(worst.value_or(Severity::kInfo), finding.severity);
+  }
+  return worst;
+}
+
+FileAnalysis Analyzer::Analyze(const FileInput& input) {
+  FileAnalysis analysis;
+  analysis.transactional = !input.transaction_none;
+  CheckText(input, &analysis);
+  for (const Statement& statement : input.statements) {
+    std::vector<Finding> found;
+    analysis.statements.push_back(AnalyzeStatement(TextOf(input.text, statement),
+                                                   analysis.transactional, &database_, &found));
+    for (Finding& finding : found) {
+      finding.statement = static_cast<int>(analysis.statements.size()) - 1;
+      finding.offset += statement.offset;
+      analysis.findings.push_back(std::move(finding));
+    }
+  }
+  StripTransaction(input, &analysis);
+  DerivePhase(input, &analysis);
+  analysis.parts = PartsOf(input, analysis);
+  CheckFile(input, database_, &analysis);
+  ApplyAllows(input, &analysis);
+  std::stable_sort(analysis.findings.begin(), analysis.findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.offset < b.offset; });
+  return analysis;
+}
+
+void Analyzer::MarkApplied() {
+  for (auto& [name, relation] : database_.relations) relation.is_new = false;
+  for (auto& [name, type] : database_.types) type.is_new = false;
+  for (auto& [name, overloads] : database_.functions) {
+    for (model::Function& function : overloads) function.is_new = false;
+  }
+  for (auto& [name, publication] : database_.publications) publication.is_new = false;
+  database_.new_schemas.clear();
+}
+
+}  // namespace lockstep::sql

@@ -1,0 +1,9 @@
+#include "engine/sql/analysis/families.h"
+
+namespace lockstep::sql {
+
+void AnalyzeColumnType(model::Relation& /*relation*/, Node /*command*/, StatementContext& context) {
+  NotAnalysed(context);
+}
+
+}  // namespace lockstep::sql

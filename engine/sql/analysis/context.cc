@@ -1,0 +1,158 @@
+#include "engine/sql/analysis/context.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "engine/sql/analysis/families.h"
+
+namespace lockstep::sql {
+namespace {
+
+// CREATE SCHEMA in a DO block in EXPLAIN ...: more is nobody's migration.
+constexpr int kMaxInside = 16;
+
+bool IsSmall(const model::Relation& relation) {
+  return relation.rows >= 0 && relation.rows < kSmallTableRows && relation.bytes >= 0 &&
+         relation.bytes < kSmallTableBytes;
+}
+
+void Merge(LockMode mode, Work work, Touch* touch) {
+  touch->lock = std::max(touch->lock, mode);
+  touch->rewrite |= work.rewrite;
+  touch->index_rebuild |= work.index_rebuild;
+  touch->scan |= work.scan;
+}
+
+}  // namespace
+
+std::string ColumnText(const model::Relation& relation, absl::string_view column) {
+  return absl::StrCat(relation.name.text(), ".", column);
+}
+
+model::Relation* StatementContext::Find(const model::Name& written) {
+  return db.FindRelation(written);
+}
+
+model::Relation* StatementContext::Find(Node range) { return Find(model::NameOf(range)); }
+
+model::Relation& StatementContext::Resolve(const model::Name& written) {
+  if (model::Relation* found = Find(written)) return *found;
+  model::Relation stub;
+  stub.name = db.NameForNew(written);
+  stub.complete = false;
+  return db.Add(std::move(stub));
+}
+
+model::Relation& StatementContext::Resolve(Node range) { return Resolve(model::NameOf(range)); }
+
+bool StatementContext::IsKnownMissing(const model::Name& written) {
+  return db.complete && Find(written) == nullptr;
+}
+
+Touch& StatementContext::TouchOf(ObjectClass object_class, const model::Name& name,
+                                 absl::string_view column, bool live) {
+  for (Touch& touch : facts.touches) {
+    if (touch.object_class == object_class && touch.name == name && touch.column == column) {
+      return touch;
+    }
+  }
+  facts.touches.push_back(
+      {.object_class = object_class, .name = name, .column = std::string(column), .live = live});
+  return facts.touches.back();
+}
+
+void StatementContext::Lock(const model::Relation& relation, LockMode mode, Work work) {
+  const ObjectClass object_class = relation.kind == model::RelationKind::kSequence
+                                       ? ObjectClass::kSequence
+                                       : ObjectClass::kRelation;
+  Merge(mode, work, &TouchOf(object_class, relation.name, "", !relation.is_new));
+}
+
+void StatementContext::LockIndex(const model::Relation& table, absl::string_view index,
+                                 LockMode mode, Work work) {
+  LockObject(ObjectClass::kIndex, {table.name.schema, std::string(index)}, mode, !table.is_new,
+             work);
+}
+
+void StatementContext::LockIndexes(const model::Relation& table, LockMode mode, Work work) {
+  for (const model::Index& index : table.indexes) LockIndex(table, index.name, mode, work);
+}
+
+void StatementContext::LockObject(ObjectClass object_class, const model::Name& name, LockMode mode,
+                                  bool live, Work work) {
+  Merge(mode, work, &TouchOf(object_class, name, "", live));
+}
+
+void StatementContext::Touches(const model::Relation& relation, absl::string_view column,
+                               Effect effect) {
+  Touch& touch = TouchOf(relation.kind == model::RelationKind::kSequence ? ObjectClass::kSequence
+                                                                         : ObjectClass::kRelation,
+                         relation.name, column, !relation.is_new);
+  touch.effect = std::max(touch.effect, effect);
+}
+
+void StatementContext::TouchesObject(ObjectClass object_class, const model::Name& name,
+                                     Effect effect, bool live) {
+  Touch& touch = TouchOf(object_class, name, "", live);
+  touch.effect = std::max(touch.effect, effect);
+}
+
+void StatementContext::Strengthen(Phase phase, ContractKind kind) {
+  if (phase > facts.phase) {
+    facts.phase = phase;
+    facts.contract_kind = phase == Phase::kContract ? kind : ContractKind::kNone;
+  }
+}
+
+void StatementContext::StrengthenOn(const model::Relation& relation, Phase phase,
+                                    ContractKind kind) {
+  if (relation.is_new && phase == Phase::kContract) {
+    Strengthen(Phase::kExpand);
+  } else {
+    Strengthen(phase, kind);
+  }
+}
+
+Finding& StatementContext::Report(Rule rule, Node at, std::string message) {
+  Finding finding{.rule = rule, .severity = InfoOf(rule).severity, .message = std::move(message)};
+  const Node location = at["location"] ? at["location"] : at.body()["location"];
+  finding.offset =
+      std::min(static_cast<size_t>(std::max<int64_t>(location.number(), 0)), text.size());
+  findings_.push_back(std::move(finding));
+  return findings_.back();
+}
+
+Finding& StatementContext::ReportOn(const model::Relation& relation, Rule rule, Node at,
+                                    std::string message) {
+  if (relation.is_new) {
+    dropped_ = Finding();
+    return dropped_;
+  }
+  Finding& finding = Report(rule, at, std::move(message));
+  finding.object = relation.name.text();
+  if (InfoOf(rule).scales && finding.severity == Severity::kError && IsSmall(relation)) {
+    finding.severity = Severity::kWarning;
+  }
+  return finding;
+}
+
+Finding& StatementContext::Refuse(Rule rule, Node at, std::string message) {
+  Finding& finding = Report(rule, at, std::move(message));
+  finding.refusal = true;
+  return finding;
+}
+
+void StatementContext::Inside(Node statement) {
+  if (depth_ == kMaxInside) {
+    facts.opaque = true;
+    Strengthen(Phase::kContract, ContractKind::kOpaque);
+    return;
+  }
+  ++depth_;
+  AnalyzeNode(statement, *this);
+  --depth_;
+}
+
+}  // namespace lockstep::sql

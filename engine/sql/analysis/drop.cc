@@ -1,0 +1,7 @@
+#include "engine/sql/analysis/families.h"
+
+namespace lockstep::sql {
+
+void AnalyzeDrop(Node /*statement*/, StatementContext& context) { NotAnalysed(context); }
+
+}  // namespace lockstep::sql

@@ -1,0 +1,10 @@
+#include "engine/sql/analysis/families.h"
+
+namespace lockstep::sql {
+
+void AnalyzeTableOption(model::Relation& /*relation*/, Node /*command*/,
+                        StatementContext& context) {
+  NotAnalysed(context);
+}
+
+}  // namespace lockstep::sql

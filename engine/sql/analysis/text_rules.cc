@@ -1,0 +1,7 @@
+#include "engine/sql/analysis/file_rules.h"
+
+namespace lockstep::sql {
+
+void CheckText(const FileInput& /*input*/, FileAnalysis* /*analysis*/) {}
+
+}  // namespace lockstep::sql
