@@ -1,9 +1,9 @@
 // The connection of a run, set up: proven fit (preflight.h), with the few settings that every
 // migration starts from.
 //
-//   ASSIGN_OR_RETURN(auto session, OpenMigrationSession(options));
+//   ASSIGN_OR_RETURN(MigrationSession session, OpenMigrationSession(options));
 //   ... a migration ...
-//   RETURN_IF_ERROR(ResetMigrationSession(*session, options.application_name));
+//   ... session.reset, in one round trip with the next migration ...
 //
 // Not guaranteed: a lost connection is not re-opened.
 #ifndef LOCKSTEP_ENGINE_APPLY_MIGRATION_SESSION_H_
@@ -11,8 +11,8 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "engine/apply/preflight.h"
@@ -26,14 +26,15 @@ struct MigrationSessionOptions {
   PreflightOptions preflight;
 };
 
-// Fails as ScriptSession::Open and Preflight do; never shows the password.
-absl::StatusOr<std::unique_ptr<postgres::ScriptSession>> OpenMigrationSession(
-    const MigrationSessionOptions& options);
+struct MigrationSession {
+  std::unique_ptr<postgres::ScriptSession> session;
+  // Forgets what the last migration left in the session: settings, temporary tables, prepared
+  // statements, advisory locks. Outside of a transaction; ends with the end of a part.
+  std::vector<postgres::Command> reset;
+};
 
-// Forgets what the last migration left in the session: settings, temporary tables, prepared
-// statements, advisory locks. Must not be called inside a transaction.
-absl::Status ResetMigrationSession(postgres::ScriptSession& session,
-                                   const std::string& application_name);
+// Fails as ScriptSession::Open and Preflight do; never shows the password.
+absl::StatusOr<MigrationSession> OpenMigrationSession(const MigrationSessionOptions& options);
 
 }  // namespace lockstep::apply
 

@@ -26,10 +26,10 @@ constexpr char kAsk[] =
 // "committed", "in_progress" or "not_applied".
 absl::StatusOr<std::string> Ask(const MigrationSessionOptions& options, const LeaseToken& token,
                                 chain::Version version, const std::string& xid) {
-  ASSIGN_OR_RETURN(auto session, OpenMigrationSession(options));
+  ASSIGN_OR_RETURN(const MigrationSession opened, OpenMigrationSession(options));
   ASSIGN_OR_RETURN(const postgres::Result result,
-                   session->Execute(kAsk, {Param(token.epoch), Param(token.lease_id),
-                                           Param(version), Param(xid)}));
+                   opened.session->Execute(kAsk, {Param(token.epoch), Param(token.lease_id),
+                                                  Param(version), Param(xid)}));
   return result.only().Text(0);
 }
 

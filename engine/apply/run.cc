@@ -1,6 +1,6 @@
 #include "engine/apply/run.h"
 
-#include <memory>
+#include <span>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -17,7 +17,7 @@
 namespace lockstep::apply {
 namespace {
 
-using postgres::ScriptSession;
+using postgres::Command;
 
 constexpr char kProbeName[] = "lockstep:probe";
 
@@ -75,10 +75,11 @@ class Runner {
   }
 
  private:
-  // A fresh connection for the first migration and after a lost one, else a clean one.
+  // A fresh connection for the first migration and after a lost one.
   absl::Status MakeReady() {
     if (cancellation_.requested()) return CancelledError(cancellation_.why());
-    if (session_ != nullptr) return ResetMigrationSession(*session_, options_.application_name);
+    used_ = session_.session != nullptr;
+    if (used_) return absl::OkStatus();
     ASSIGN_OR_RETURN(session_, OpenMigrationSession(options_));
     return absl::OkStatus();
   }
@@ -94,17 +95,18 @@ class Runner {
   MigrationResult RunOne(const chain::Migration& migration) {
     MigrationResult result;
     {
-      CancelWatch watch(cancellation_, *session_);
-      result = RunMigration(*session_, migration,
+      CancelWatch watch(cancellation_, *session_.session);
+      result = RunMigration(*session_.session, migration,
                             {.token = spec_.token,
                              .settings = spec_.settings,
                              .cancellation = cancellation_,
                              .watch = watch,
                              .observer = observer_,
-                             .committed = committed_});
+                             .committed = committed_,
+                             .reset = used_ ? session_.reset : std::span<const Command>()});
     }
     if (result.outcome != MigrationOutcome::kInDoubt) return result;
-    session_.reset();
+    session_ = {};
     switch (ResolveCommit(options_, spec_.token, migration.version, result.xid, cancellation_)) {
       case CommitOutcome::kCommitted:
         base::LogInfo("commit in doubt was committed",
@@ -143,7 +145,8 @@ class Runner {
   Cancellation& cancellation_;
   const Observer& observer_;
   MigrationSessionOptions options_;
-  std::unique_ptr<ScriptSession> session_;
+  MigrationSession session_;
+  bool used_ = false;  // A migration ran on it before this one.
   chain::Version committed_ = 0;
 };
 

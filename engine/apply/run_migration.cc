@@ -1,5 +1,7 @@
 #include "engine/apply/run_migration.h"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,7 @@ using postgres::Command;
 using postgres::Param;
 using postgres::Result;
 using postgres::ScriptSession;
+using postgres::Then;
 using postgres::TransactionStatus;
 
 // How long open, close and the deferred constraints may wait for a lock: lockstep's own rows, which
@@ -31,6 +34,10 @@ constexpr char kOpen[] =
 constexpr char kClose[] =
     "SELECT lockstep.close($1::pg_catalog.int8, $2::pg_catalog.uuid, $3::pg_catalog.int4,"
     " $4::pg_catalog.bytea)";
+
+// Where it is in each of the two.
+constexpr size_t kXidInPrologue = 1;
+constexpr size_t kXidInEpilogue = 2;
 
 // A setting and its value for this transaction.
 struct Setting {
@@ -60,7 +67,7 @@ absl::Status CheckNotCancelled(const Cancellation& cancellation) {
   return cancellation.requested() ? CancelledError(cancellation.why()) : absl::OkStatus();
 }
 
-// Runs the phases in order and knows how far it came.
+// What is sent before the COMMIT: reset, prologue, the file's statements, epilogue.
 class Transaction {
  public:
   Transaction(ScriptSession& session, const chain::Migration& migration,
@@ -69,17 +76,12 @@ class Transaction {
 
   MigrationResult Run() {
     if (auto error = Refused()) return Failed(MigrationOutcome::kNotOpened, *std::move(error));
-    if (absl::Status opened = Open(); !opened.ok()) {
-      MigrationError error = ErrorOf(opened);
-      // Not being let in by name is about this agent; being fenced or too early is not.
-      error.agent_unfit = absl::IsPermissionDenied(opened);
-      return Failed(MigrationOutcome::kNotOpened, std::move(error));
+    Compose();
+    while (next_ < commands_.size()) {
+      if (const absl::Status status = SendTrip(); !status.ok()) return FailedAt(next_, status);
     }
-    if (auto error = RunStatements()) {
-      return Failed(MigrationOutcome::kRolledBack, *std::move(error));
-    }
-    if (absl::Status closed = Close(); !closed.ok()) {
-      return Failed(MigrationOutcome::kRolledBack, ErrorOf(closed));
+    if (closed_xid_ != xid_) {
+      return Failed(MigrationOutcome::kRolledBack, ErrorOf(FenceBrokenError()));
     }
     return Commit();
   }
@@ -105,70 +107,85 @@ class Transaction {
     return std::nullopt;
   }
 
-  absl::Status Open() {
-    RETURN_IF_ERROR(CheckNotCancelled(context_.cancellation));
-    const std::vector<Command> prologue = {
-        {"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"},
-        {kXid},
-        SetLocal({TimeoutOf("lock_timeout", kFenceLockTimeout)}),
-        {kOpen, TokenParams()},
-        SetLocal(AsOwner({TimeoutOf("lock_timeout", lock_timeout()),
-                          TimeoutOf("statement_timeout", statement_timeout())}))};
-    ASSIGN_OR_RETURN(const std::vector<Result> results, session_.Pipeline(prologue));
-    xid_ = results[1].only().Text(0);
-    return absl::OkStatus();
-  }
-
-  std::optional<MigrationError> RunStatements() {
-    const int count = static_cast<int>(migration_.statements.size());
-    for (int i = 0; i < count; ++i) {
-      Observe(i + 1);
-      absl::Status status = CheckNotCancelled(context_.cancellation);
-      if (status.ok()) status = RunStatement(i);
-      if (status.ok()) continue;
-      // A cancel shows as an ordinary query_canceled.
-      if (context_.cancellation.requested()) status = CancelledError(context_.cancellation.why());
-      return StatementErrorOf(migration_, i, status);
+  void Compose() {
+    commands_.assign(context_.reset.begin(), context_.reset.end());
+    opening_ = commands_.size();
+    Add({{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"},
+         {kXid},
+         SetLocal({TimeoutOf("lock_timeout", kFenceLockTimeout)}),
+         {kOpen, TokenParams()},
+         SetLocal(AsOwner({TimeoutOf("lock_timeout", lock_timeout()),
+                           TimeoutOf("statement_timeout", statement_timeout())}))});
+    commands_.back().then = Then::kTell;
+    statements_ = commands_.size();
+    for (const sql::Statement& statement : migration_.statements) {
+      commands_.push_back({std::string(sql::TextOf(migration_.sql, statement)), {}, Then::kTell});
     }
-    Observe(count);
-    return std::nullopt;
+    closing_ = commands_.size();
+    std::vector<postgres::Value> close_params = TokenParams();
+    close_params.push_back(BytesParam(migration_.digest));
+    // Types and functions are written with their schema, because the statements that ran before may
+    // have left any search_path behind.
+    Add({{"RESET ROLE"},
+         SetLocal({{"search_path", "pg_catalog, pg_temp"},
+                   TimeoutOf("lock_timeout", kFenceLockTimeout),
+                   TimeoutOf("statement_timeout", statement_timeout())}),
+         {kXid},
+         {kClose, std::move(close_params)},
+         // Deferred triggers of the application run here, as the owner, not as the agent.
+         SetLocal(AsOwner({})),
+         {"SET CONSTRAINTS ALL IMMEDIATE"}});
   }
 
-  absl::Status RunStatement(int index) {
-    const absl::string_view text = sql::TextOf(migration_.sql, migration_.statements[index]);
-    const absl::StatusOr<Result> result = session_.Execute(std::string(text));
-    const TransactionStatus status = session_.transaction_status();
-    if (status == TransactionStatus::kInTransaction) return result.status();
-    // Failing inside the transaction is kFailed; anything else ended it.
-    if (!result.ok()) return result.status();
+  // How far a round trip from `first` on goes: the server tells the status of the transaction only
+  // at its end, and behind a statement that cannot be judged it has to be known.
+  size_t TripEnd(size_t first) const {
+    const size_t limit =
+        std::min(commands_.size(), first + static_cast<size_t>(ScriptSession::kMaxPipeline));
+    for (size_t i = std::max(first, statements_); i < std::min(limit, closing_); ++i) {
+      if (migration_.classes[i - statements_].opaque) return i + 1;
+    }
+    return limit;
+  }
+
+  // Sends one round trip; next_ becomes the command behind the last that succeeded.
+  absl::Status SendTrip() {
+    RETURN_IF_ERROR(CheckNotCancelled(context_.cancellation));
+    const size_t end = TripEnd(next_);
+    const absl::Status status =
+        session_.Stream(std::span(commands_).subspan(next_, end - next_),
+                        [&](size_t, const Result& result) { Succeeded(result); });
+    if (!status.ok()) {
+      // A cancel shows as an ordinary query_canceled.
+      return context_.cancellation.requested() && !postgres::IsConnectionLost(status)
+                 ? CancelledError(context_.cancellation.why())
+                 : status;
+    }
+    if (session_.transaction_status() == TransactionStatus::kInTransaction) return status;
+    --next_;  // It ended the transaction.
     return FenceBrokenError();
   }
 
-  // Everything before the COMMIT. Types and functions are written with their schema, because the
-  // statements that ran before may have left any search_path behind.
-  absl::Status Close() {
-    RETURN_IF_ERROR(CheckNotCancelled(context_.cancellation));
-    std::vector<postgres::Value> close_params = TokenParams();
-    close_params.push_back(BytesParam(migration_.digest));
-    const std::vector<Command> epilogue = {
-        {"RESET ROLE"},
-        SetLocal({{"search_path", "pg_catalog, pg_temp"},
-                  TimeoutOf("lock_timeout", kFenceLockTimeout),
-                  TimeoutOf("statement_timeout", statement_timeout())}),
-        {kXid},
-        {kClose, std::move(close_params)},
-        // Deferred triggers of the application run here, as the owner, not as the agent.
-        SetLocal(AsOwner({})),
-        {"SET CONSTRAINTS ALL IMMEDIATE"}};
-    constexpr size_t kXidAt = 2;
-    const absl::StatusOr<std::vector<Result>> results = session_.Pipeline(epilogue);
-    if (!results.ok()) {
-      return context_.cancellation.requested() && !postgres::IsConnectionLost(results.status())
-                 ? CancelledError(context_.cancellation.why())
-                 : results.status();
+  // Of command next_.
+  void Succeeded(const Result& result) {
+    if (next_ == opening_ + kXidInPrologue) xid_ = result.only().Text(0);
+    if (next_ == closing_ + kXidInEpilogue) closed_xid_ = result.only().Text(0);
+    ++next_;
+    if (next_ >= statements_ && next_ <= closing_) Observe(next_ - statements_ + 1);
+  }
+
+  // What a failure at command `at` means.
+  MigrationResult FailedAt(size_t at, const absl::Status& status) {
+    if (at >= closing_) return Failed(MigrationOutcome::kRolledBack, ErrorOf(status));
+    if (at >= statements_) {
+      return Failed(MigrationOutcome::kRolledBack,
+                    StatementErrorOf(migration_, at - statements_, status));
     }
-    if ((*results)[kXidAt].only().Text(0) != xid_) return FenceBrokenError();
-    return absl::OkStatus();
+    MigrationError error = ErrorOf(status);
+    // Not being let in by name is about this agent; being fenced or too early is not. A server that
+    // is away or full is away for every agent, and comes back.
+    error.agent_unfit = at < opening_ ? !error.retryable : absl::IsPermissionDenied(status);
+    return Failed(MigrationOutcome::kNotOpened, std::move(error));
   }
 
   MigrationResult Commit() {
@@ -206,12 +223,18 @@ class Transaction {
     return RunErrorOf(migration_.version, status);
   }
 
-  void Observe(int statement) const {
+  // Its turn came, from 1; behind the last it stays there.
+  void Observe(size_t statement) const {
     if (!context_.observer) return;
+    const size_t count = migration_.statements.size();
     context_.observer({.version = migration_.version,
-                       .statement = statement,
-                       .statements = static_cast<int>(migration_.statements.size()),
+                       .statement = static_cast<int>(std::min(statement, count)),
+                       .statements = static_cast<int>(count),
                        .committed = context_.committed});
+  }
+
+  void Add(std::vector<Command> commands) {
+    for (Command& command : commands) commands_.push_back(std::move(command));
   }
 
   std::vector<postgres::Value> TokenParams() const {
@@ -235,7 +258,14 @@ class Transaction {
   ScriptSession& session_;
   const chain::Migration& migration_;
   const MigrationContext& context_;
+  std::vector<Command> commands_;
+  // Where the phases begin in it; the reset begins at 0.
+  size_t opening_ = 0;
+  size_t statements_ = 0;
+  size_t closing_ = 0;
+  size_t next_ = 0;  // All before it succeeded.
   std::string xid_;
+  std::string closed_xid_;  // What the transaction's was at the end.
 };
 
 }  // namespace

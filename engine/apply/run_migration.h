@@ -5,6 +5,11 @@
 //   RESET ROLE; lockstep.close(token, digest); SET LOCAL ROLE owner; SET CONSTRAINTS ALL IMMEDIATE
 //   COMMIT
 //
+// All before the COMMIT goes in one round trip, unless the file has a statement of which it is not
+// known what it does, or too many: what cannot end the transaction need not be waited for, and what
+// follows a failure is skipped by the server. The COMMIT always has a round trip of its own, after
+// the transaction was found to be the one that was opened.
+//
 // What this file relies on and does not repeat: lockstep.open keeps a lock on the lease's row until
 // the end of the transaction, so a token that was current there is current at COMMIT; the history
 // row is written by lockstep.close in this transaction; a COMMIT between the two fails in the
@@ -17,6 +22,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "absl/time/time.h"
@@ -44,7 +50,8 @@ struct Progress {
   chain::Version committed = 0;  // The newest version of the run that is committed; 0 for none.
 };
 
-// Called by the running thread before each statement and after the last; must be quick.
+// Called by the running thread when a statement's turn comes and after the last; must be quick, the
+// server does not wait for it.
 using Observer = std::function<void(const Progress&)>;
 
 struct MigrationContext {
@@ -54,11 +61,12 @@ struct MigrationContext {
   CancelWatch& watch;
   const Observer& observer;  // May be empty.
   chain::Version committed = 0;
+  std::span<const postgres::Command> reset = {};  // Goes ahead of it (migration_session.h).
 };
 
 enum class MigrationOutcome {
   kCommitted,
-  kNotOpened,   // lockstep.open did not let us in; no statement of the file ran.
+  kNotOpened,   // lockstep.open did not let us in; no statement of the file ran, or remains.
   kRolledBack,  // Nothing of it remains, also when the connection was lost.
   kInDoubt,     // The connection was lost in the COMMIT.
 };

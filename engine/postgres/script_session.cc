@@ -95,6 +95,10 @@ std::vector<const char*> Pointers(const std::vector<Value>& params) {
 
 void IgnoreNotice(void*, const PGresult*) {}
 
+bool EndsPart(std::span<const Command> commands, size_t at) {
+  return at + 1 == commands.size() || commands[at].then == Then::kSync;
+}
+
 }  // namespace
 
 struct ScriptSession::Impl {
@@ -118,6 +122,50 @@ struct ScriptSession::Impl {
     for (int reads = 0; reads < kMaxLeftOver && PQstatus(connection) == CONNECTION_OK; ++reads) {
       PQconsumeInput(connection);
     }
+  }
+
+  // False when the connection is lost.
+  bool Send(std::span<const Command> commands) {
+    for (size_t i = 0; i < commands.size(); ++i) {
+      const std::vector<const char*> pointers = Pointers(commands[i].params);
+      if (PQsendQueryParams(connection, commands[i].sql.c_str(), static_cast<int>(pointers.size()),
+                            nullptr, pointers.data(), nullptr, nullptr, 0) != 1) {
+        return false;
+      }
+      if (EndsPart(commands, i)) {
+        if (PQpipelineSync(connection) != 1) return false;
+      } else if (commands[i].then == Then::kTell && PQsendFlushRequest(connection) != 1) {
+        return false;
+      }
+    }
+    return !commands.empty() || PQpipelineSync(connection) == 1;
+  }
+
+  // Of the next command; ABORTED where the server skipped it after a failure. A COPY ends the
+  // session.
+  absl::StatusOr<Result> ResultInPipeline() {
+    absl::StatusOr<Result> answer = absl::AbortedError("skipped after a failure");
+    for (;;) {
+      const ResultHandle result(PQgetResult(connection), PQclear);
+      if (result == nullptr) return answer;  // The end of this command's results.
+      const ExecStatusType status = PQresultStatus(result.get());
+      if (IsCopy(status)) {
+        Abandon();
+        return CopyRefused();
+      }
+      if (IsSuccess(status)) {
+        answer = ResultOf(result.get());
+      } else if (status != PGRES_PIPELINE_ABORTED) {
+        answer = Failure(result.get());
+      }
+      if (PQstatus(connection) == CONNECTION_BAD) return answer.ok() ? Lost() : answer.status();
+    }
+  }
+
+  // Reads the end of a part.
+  bool Synced() {
+    const ResultHandle sync(PQgetResult(connection), PQclear);
+    return sync != nullptr && PQresultStatus(sync.get()) == PGRES_PIPELINE_SYNC;
   }
 
   // A failure that came with the end of the session is a lost connection, whatever its SQLSTATE.
@@ -170,48 +218,32 @@ absl::StatusOr<Result> ScriptSession::Execute(const std::string& sql,
 }
 
 absl::StatusOr<std::vector<Result>> ScriptSession::Pipeline(const std::vector<Command>& commands) {
+  std::vector<Result> results;
+  RETURN_IF_ERROR(
+      Stream(commands, [&](size_t, Result result) { results.push_back(std::move(result)); }));
+  return results;
+}
+
+absl::Status ScriptSession::Stream(std::span<const Command> commands, const OnResult& on_result) {
   LOCKSTEP_CHECK(commands.size() <= kMaxPipeline);
   for (const Command& command : commands) {
     RETURN_IF_ERROR(CheckNoZeroByte(command.sql, command.params));
   }
-  PGconn* const connection = impl_->connection;
-  if (PQenterPipelineMode(connection) != 1) return impl_->Lost();
-  for (const Command& command : commands) {
-    const std::vector<const char*> pointers = Pointers(command.params);
-    if (PQsendQueryParams(connection, command.sql.c_str(), static_cast<int>(pointers.size()),
-                          nullptr, pointers.data(), nullptr, nullptr, 0) != 1) {
-      return impl_->Lost();
-    }
-  }
-  if (PQpipelineSync(connection) != 1) return impl_->Lost();
-  std::vector<Result> results;
+  if (PQenterPipelineMode(impl_->connection) != 1) return impl_->Lost();
+  if (!impl_->Send(commands)) return impl_->Lost();
   absl::Status first_failure;
   for (size_t i = 0; i < commands.size(); ++i) {
-    for (;;) {
-      const ResultHandle result(PQgetResult(connection), PQclear);
-      if (result == nullptr) break;  // The end of this command's results.
-      const ExecStatusType status = PQresultStatus(result.get());
-      if (IsCopy(status)) {
-        impl_->Abandon();
-        return first_failure.ok() ? CopyRefused() : first_failure;
-      }
-      if (IsSuccess(status)) {
-        results.push_back(ResultOf(result.get()));
-      } else if (first_failure.ok() && status != PGRES_PIPELINE_ABORTED) {
-        first_failure = impl_->Failure(result.get());
-      }
-      if (PQstatus(connection) == CONNECTION_BAD) {
-        return first_failure.ok() ? impl_->Lost() : first_failure;
-      }
+    absl::StatusOr<Result> result = impl_->ResultInPipeline();
+    if (first_failure.ok() && !result.ok()) first_failure = result.status();
+    if (!usable()) return first_failure;
+    if (first_failure.ok()) on_result(i, *std::move(result));
+    if (EndsPart(commands, i) && !impl_->Synced()) {
+      return first_failure.ok() ? impl_->Lost() : first_failure;
     }
   }
-  const ResultHandle sync(PQgetResult(connection), PQclear);
-  if (sync == nullptr || PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC ||
-      PQexitPipelineMode(connection) != 1) {
-    return first_failure.ok() ? impl_->Lost() : first_failure;
-  }
-  if (!first_failure.ok()) return first_failure;
-  return results;
+  if (commands.empty() && !impl_->Synced()) return impl_->Lost();
+  if (PQexitPipelineMode(impl_->connection) != 1 && first_failure.ok()) return impl_->Lost();
+  return first_failure;
 }
 
 void ScriptSession::Cancel() {

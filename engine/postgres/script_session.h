@@ -13,7 +13,9 @@
 #ifndef LOCKSTEP_ENGINE_POSTGRES_SCRIPT_SESSION_H_
 #define LOCKSTEP_ENGINE_POSTGRES_SCRIPT_SESSION_H_
 
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,9 +35,17 @@ struct ScriptSessionOptions {
   absl::Duration connect_timeout = absl::Seconds(5);
 };
 
+// What is asked of the server behind a command of a pipeline.
+enum class Then {
+  kGoOn,
+  kTell,  // Its result is sent at once, not when the server's buffer is full.
+  kSync,  // Ends a part: what follows travels along, but does not fail with it.
+};
+
 struct Command {
   std::string sql;
   std::vector<Value> params = {};
+  Then then = Then::kGoOn;  // Pipelines only; the last command's is kSync in any case.
 };
 
 class ScriptSession {
@@ -49,11 +59,17 @@ class ScriptSession {
   // Runs one statement as one extended-protocol message and waits for its end.
   absl::StatusOr<Result> Execute(const std::string& sql, const std::vector<Value>& params = {});
 
-  // Sends all commands as one pipeline with one Sync at its end; returns their results, or the
-  // first failure (later commands were skipped by the server). At most kMaxPipeline commands; a
-  // COPY among them ends the session.
+  // Sends all commands as one pipeline with a Sync at its end; returns their results, or the first
+  // failure (later commands, up to the end of the part, were skipped by the server). At most
+  // kMaxPipeline commands; a COPY among them ends the session.
   static constexpr int kMaxPipeline = 64;
   absl::StatusOr<std::vector<Result>> Pipeline(const std::vector<Command>& commands);
+
+  // The same for results that are wanted as they come: `on_result` gets them in order, up to the
+  // first failure, which is returned. What had followed a failed part has run all the same. Must be
+  // quick, as the server goes on meanwhile, and must not use the session.
+  using OnResult = std::function<void(size_t command, Result result)>;
+  absl::Status Stream(std::span<const Command> commands, const OnResult& on_result);
 
   // Asks the server to cancel what runs now. Safe to call from any thread while this object lives.
   void Cancel();

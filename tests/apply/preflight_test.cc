@@ -132,13 +132,13 @@ TEST(MigrationSession, NamesTheLeaseWhateverTheConnectionStringSays) {
        .application_name = "lockstep:12345678"});
   ASSERT_THAT(session, IsOk());
   for (int round = 0; round < 2; ++round) {
-    const auto name = (*session)->Execute(
+    const auto name = session->session->Execute(
         "SELECT current_setting('application_name'),"
         " current_setting('client_encoding')");
     ASSERT_THAT(name, IsOk());
     EXPECT_EQ(name->only().Text(0), "lockstep:12345678");
     EXPECT_EQ(name->only().Text(1), "UTF8");
-    ASSERT_THAT(apply::ResetMigrationSession(**session, "lockstep:12345678"), IsOk());
+    ASSERT_THAT(session->session->Pipeline(session->reset), IsOk());
   }
 }
 

@@ -218,6 +218,43 @@ TEST(Run, NotifiesOnlyWhenItCommits) {
   EXPECT_EQ(db.HistorySize(), 0);
 }
 
+TEST(Run, AppliesAFileThatNeedsSeveralRoundTrips) {
+  LeasedDatabase db;
+  std::string sql = "CREATE TABLE a (n int);";
+  constexpr int kStatements = 200;
+  for (int i = 1; i < kStatements; ++i) {
+    // What cannot be judged is waited for.
+    absl::StrAppend(&sql, i % 50 == 0 ? "DO $$ BEGIN INSERT INTO a VALUES (1); END $$;"
+                                      : "INSERT INTO a VALUES (1);");
+  }
+  db.Publish(sql);
+  db.Publish("CREATE TABLE b (n int)");
+  std::vector<int> seen;
+  apply::Cancellation nobody;
+  const RunResult result =
+      apply::ApplyRun(db.LeaseAll(), nobody, [&](const apply::Progress& progress) {
+        if (progress.version == 1) seen.push_back(progress.statement);
+      });
+  EXPECT_EQ(result.outcome, RunOutcome::kSucceeded);
+  EXPECT_EQ(db.Scalar("SELECT count(*) FROM a"), absl::StrCat(kStatements - 1));
+  EXPECT_EQ(db.HistorySize(), 2);
+  ASSERT_EQ(seen.size(), kStatements + 1u);
+  for (int i = 0; i < kStatements; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i + 1);
+}
+
+TEST(RunError, NamesTheStatementOfALaterRoundTrip) {
+  LeasedDatabase db;
+  std::string sql = "CREATE TABLE a (n int);\n";
+  for (int i = 0; i < 100; ++i) sql += "INSERT INTO a VALUES (1);\n";
+  const RunResult result = db.ApplyOne(absl::StrCat(sql, "SELECT 1 / 0; SELECT 1;"));
+  ASSERT_TRUE(result.error.has_value());
+  EXPECT_EQ(result.outcome, RunOutcome::kFailed);
+  EXPECT_EQ(result.error->statement, 102);
+  EXPECT_EQ(result.error->line, 102);
+  EXPECT_EQ(result.error->sqlstate, "22012");
+  EXPECT_EQ(db.Scalar("SELECT to_regclass('a')"), "NULL");
+}
+
 TEST(Run, TellsHowFarItIs) {
   LeasedDatabase db;
   db.Publish("CREATE TABLE a (id int); CREATE TABLE b (id int);");

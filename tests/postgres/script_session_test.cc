@@ -2,6 +2,7 @@
 
 #include <future>
 #include <gtest/gtest.h>
+#include <thread>
 
 #include "engine/base/error_info.h"
 #include "engine/postgres/errors.h"
@@ -133,6 +134,49 @@ TEST_F(ScriptSessionTest, AFailureInAPipelineSkipsWhatFollows) {
   EXPECT_EQ(session_->transaction_status(), TransactionStatus::kFailed);
   ASSERT_THAT(session_->Execute("ROLLBACK"), IsOk());
   EXPECT_EQ(Count("t"), "0");
+}
+
+TEST_F(ScriptSessionTest, WhatFollowsAFailedPartRunsButItsResultsAreNotHandedOn) {
+  ASSERT_THAT(session_->Execute("CREATE TABLE t (n int)"), IsOk());
+  std::vector<size_t> seen;
+  const std::vector<postgres::Command> commands = {{"SELECT 1"},
+                                                   {"SELECT 1 / 0", {}, postgres::Then::kSync},
+                                                   {"INSERT INTO t VALUES (1)"},
+                                                   {"SELECT 2"}};
+  const absl::Status status =
+      session_->Stream(commands, [&](size_t command, const Result&) { seen.push_back(command); });
+  EXPECT_EQ(SqlStateOf(status), "22012");
+  EXPECT_EQ(seen, std::vector<size_t>{0});
+  EXPECT_EQ(Count("t"), "1");
+  EXPECT_THAT(session_->Execute("SELECT 1"), IsOk());
+}
+
+TEST_F(ScriptSessionTest, APartEndsItsTransaction) {
+  const auto results = session_->Pipeline({{"CREATE TABLE t (n int)"},
+                                           {"INSERT INTO t VALUES (1)", {}, postgres::Then::kSync},
+                                           {"BEGIN ISOLATION LEVEL SERIALIZABLE"},
+                                           {"SELECT count(*) FROM t"}});
+  ASSERT_THAT(results, IsOk());
+  EXPECT_EQ((*results)[3].only().Int(0), 1);
+  EXPECT_EQ(session_->transaction_status(), TransactionStatus::kInTransaction);
+}
+
+TEST_F(ScriptSessionTest, AResultComesWhileTheNextCommandRuns) {
+  const std::vector<postgres::Command> commands = {{"SELECT 1", {}, postgres::Then::kTell},
+                                                   {"SELECT pg_sleep(600)"}};
+  std::thread canceller;
+  const absl::Status status = session_->Stream(commands, [&](size_t, const Result&) {
+    canceller = std::thread([&] {
+      EXPECT_TRUE(Eventually([&] {
+        return db_.Scalar("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") ==
+               "1";
+      }));
+      session_->Cancel();
+    });
+  });
+  ASSERT_TRUE(canceller.joinable());
+  canceller.join();
+  EXPECT_EQ(SqlStateOf(status), "57014");
 }
 
 TEST_F(ScriptSessionTest, ACopyInAPipelineEndsTheSessionInsteadOfHanging) {
