@@ -1,7 +1,47 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
 #include "engine/sql/analysis/file_rules.h"
 
 namespace lockstep::sql {
+namespace {
 
-void ApplyAllows(const FileInput& /*input*/, FileAnalysis* /*analysis*/) {}
+Finding AboutDirective(Rule rule, const Allow& allow, std::string message) {
+  return {.rule = rule,
+          .severity = InfoOf(rule).severity,
+          .offset = allow.offset,
+          .message = std::move(message)};
+}
+
+// Covers the findings of its rule; returns whether there was one, refused or not.
+bool Cover(Rule rule, const Allow& allow, std::vector<Finding>* findings) {
+  bool used = false;
+  for (Finding& finding : *findings) {
+    if (finding.rule != rule) continue;
+    used = true;
+    if (!finding.refusal) finding.allowed = allow.reason;
+  }
+  return used;
+}
+
+}  // namespace
+
+void ApplyAllows(const FileInput& input, FileAnalysis* analysis) {
+  std::vector<Finding> found;
+  for (const Allow& allow : input.allow) {
+    const std::optional<Rule> rule = FindRule(allow.rule);
+    if (!rule.has_value()) {
+      found.push_back(
+          AboutDirective(Rule::kUnknownRule, allow, absl::StrCat("there is no rule ", allow.rule)));
+    } else if (!Cover(*rule, allow, &analysis->findings)) {
+      found.push_back(AboutDirective(
+          Rule::kUnusedAllow, allow,
+          absl::StrCat("nothing in this file meets ", allow.rule, ", which it allows")));
+    }
+  }
+  analysis->findings.insert(analysis->findings.end(), std::make_move_iterator(found.begin()),
+                            std::make_move_iterator(found.end()));
+}
 
 }  // namespace lockstep::sql

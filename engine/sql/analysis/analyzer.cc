@@ -8,6 +8,7 @@
 #include "engine/sql/analysis/context.h"
 #include "engine/sql/analysis/families.h"
 #include "engine/sql/analysis/file_rules.h"
+#include "engine/sql/analysis/marks.h"
 #include "engine/sql/analysis/words.h"
 #include "engine/sql/tree.h"
 
@@ -27,14 +28,55 @@ StatementFacts FactsOfUnread(absl::string_view text, const ParseError& error,
   return facts;
 }
 
-StatementFacts AnalyzeStatement(absl::string_view text, bool transactional,
-                                model::Database* database, std::vector<Finding>* findings) {
+// A label that ALTER TYPE ... ADD VALUE added in this transaction cannot be used before COMMIT.
+void CheckLabels(Node statement, const std::vector<std::string>& labels,
+                 std::vector<Finding>* findings) {
+  if (labels.empty()) return;
+  for (const auto& [text, offset] : StringsIn(statement)) {
+    if (std::find(labels.begin(), labels.end(), text) == labels.end()) continue;
+    findings->push_back(
+        {.rule = Rule::kEnumValueUsedSameTransaction,
+         .severity = InfoOf(Rule::kEnumValueUsedSameTransaction).severity,
+         .offset = offset,
+         .message = absl::StrCat("uses the label '", text,
+                                 "' in the transaction that adds it: PostgreSQL refuses (55P04)"),
+         .hint = "put the ALTER TYPE into a migration of its own, before this one"});
+    return;
+  }
+}
+
+// What is kept from one statement of a file to the next.
+struct FileState {
+  bool transactional = true;
+  std::vector<Marks> marks;
+  std::vector<std::string> labels;  // New ones of types that existed before.
+};
+
+bool IsNewType(const model::Database& database, Node statement) {
+  const model::TypeDefinition* type =
+      database.FindType(model::NameOf(statement.body()["typeName"]));
+  return type != nullptr && type->is_new;
+}
+
+StatementFacts AnalyzeStatement(absl::string_view text, FileState* state, model::Database* database,
+                                std::vector<Finding>* findings) {
   ParseError error;
   const Tree tree = Tree::Parse(text, &error);
-  if (!tree.ok()) return FactsOfUnread(text, error, findings);
+  if (!tree.ok()) {
+    state->marks.emplace_back();
+    return FactsOfUnread(text, error, findings);
+  }
   StatementFacts facts;
-  StatementContext context(database, text, transactional, &facts, findings);
-  AnalyzeNode(tree.statement(), context);
+  StatementContext context(database, text, state->transactional, &facts, findings);
+  const Node statement = tree.statement();
+  Marks marks = MarksOf(statement);
+  if (state->transactional) CheckLabels(statement, state->labels, findings);
+  const bool add_labels = !marks.new_labels.empty() && !IsNewType(*database, statement);
+  AnalyzeNode(statement, context);
+  if (add_labels && !facts.no_op) {
+    state->labels.insert(state->labels.end(), marks.new_labels.begin(), marks.new_labels.end());
+  }
+  state->marks.push_back(std::move(marks));
   facts.summary = SummaryOf(text);
   return facts;
 }
@@ -80,10 +122,11 @@ FileAnalysis Analyzer::Analyze(const FileInput& input) {
   FileAnalysis analysis;
   analysis.transactional = !input.transaction_none;
   CheckText(input, &analysis);
+  FileState state{.transactional = analysis.transactional};
   for (const Statement& statement : input.statements) {
     std::vector<Finding> found;
-    analysis.statements.push_back(AnalyzeStatement(TextOf(input.text, statement),
-                                                   analysis.transactional, &database_, &found));
+    analysis.statements.push_back(
+        AnalyzeStatement(TextOf(input.text, statement), &state, &database_, &found));
     for (Finding& finding : found) {
       finding.statement = static_cast<int>(analysis.statements.size()) - 1;
       finding.offset += statement.offset;
@@ -93,7 +136,7 @@ FileAnalysis Analyzer::Analyze(const FileInput& input) {
   StripTransaction(input, &analysis);
   DerivePhase(input, &analysis);
   analysis.parts = PartsOf(input, analysis);
-  CheckFile(input, database_, &analysis);
+  CheckFile({.input = input, .marks = state.marks, .after = database_, .analysis = analysis});
   ApplyAllows(input, &analysis);
   std::stable_sort(analysis.findings.begin(), analysis.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.offset < b.offset; });

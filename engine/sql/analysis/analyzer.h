@@ -89,8 +89,8 @@ class Analyzer {
 // everything.
 bool Conflict(const FileAnalysis& a, const FileAnalysis& b);
 
-// What a migration touches, for the interlock: "app.users", "app.users.email", ...; sorted. Absent
-// when it cannot be told.
+// What a migration changes, for the interlock: tables and columns, each with and without its schema
+// ("app.users.email" and "users.email"); sorted. Absent when it cannot be told.
 std::optional<std::vector<std::string>> TouchedNames(const FileAnalysis& file);
 
 }  // namespace lockstep::sql

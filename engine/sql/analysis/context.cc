@@ -67,7 +67,9 @@ void StatementContext::Lock(const model::Relation& relation, LockMode mode, Work
   const ObjectClass object_class = relation.kind == model::RelationKind::kSequence
                                        ? ObjectClass::kSequence
                                        : ObjectClass::kRelation;
-  Merge(mode, work, &TouchOf(object_class, relation.name, "", !relation.is_new));
+  Touch& touch = TouchOf(object_class, relation.name, "", !relation.is_new);
+  touch.table = relation.IsTable();
+  Merge(mode, work, &touch);
 }
 
 void StatementContext::LockIndex(const model::Relation& table, absl::string_view index,

@@ -52,6 +52,8 @@ struct Touch {
   bool scan = false;           // All rows are read under that lock.
   // It existed before the unit that is analysed: somebody may use it.
   bool live = true;
+  // A table, partitioned or not: rows that others read and write.
+  bool table = false;
 };
 
 enum class Guard { kNone, kIfExists, kIfNotExists, kOrReplace };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/sql/analysis/analyzer.h"
+#include "engine/sql/analysis/marks.h"
 
 namespace lockstep::sql {
 
@@ -16,14 +17,29 @@ void CheckText(const FileInput& input, FileAnalysis* analysis);
 // says so; refuses all other transaction control.
 void StripTransaction(const FileInput& input, FileAnalysis* analysis);
 
+// parts.cc. Cuts what runs into parts.
+std::vector<Part> PartsOf(const FileInput& input, const FileAnalysis& analysis);
+
+// What the rules of a file look at: `marks` has an entry for each statement, `after` is the
+// database when all have run.
+struct FileView {
+  const FileInput& input;
+  const std::vector<Marks>& marks;
+  const model::Database& after;
+  FileAnalysis& analysis;
+
+  // Adds a finding about statement `index`, `offset` bytes into it.
+  Finding& Report(Rule rule, size_t index, std::string message, size_t offset = 0) const;
+};
+
 // file_rules.cc. Everything that takes more than one statement to see.
-void CheckFile(const FileInput& input, const model::Database& after, FileAnalysis* analysis);
+void CheckFile(const FileView& view);
+
+// lock_rules.cc. Locks that one statement of a transaction takes and later ones keep.
+void CheckLocks(const FileView& view, const Part& part);
 
 // allow.cc. Matches allow directives with findings; reports unknown rules and unused directives.
 void ApplyAllows(const FileInput& input, FileAnalysis* analysis);
-
-// parts.cc. Cuts what runs into parts.
-std::vector<Part> PartsOf(const FileInput& input, const FileAnalysis& analysis);
 
 }  // namespace lockstep::sql
 

@@ -324,7 +324,7 @@ constexpr RuleInfo kRules[] = {
     {.rule = Rule::kAvoidType, .id = "avoid-type", .severity = Severity::kInfo},
     {.rule = Rule::kUnusedAllow, .id = "unused-allow", .severity = Severity::kWarning},
     {.rule = Rule::kUnknownRule, .id = "unknown-rule", .severity = Severity::kError},
-    {.rule = Rule::kMixedPhases, .id = "mixed-phases", .severity = Severity::kWarning},
+    {.rule = Rule::kMixedPhases, .id = "mixed-phases", .severity = Severity::kInfo},
 };
 
 constexpr bool InOrder() {
