@@ -120,6 +120,14 @@ std::string DefaultServices(const std::string& migrations) {
   return services.lexically_normal().string();
 }
 
+void AddNotice(const chain::Migration& migration, sql::LeftOutKind kind, absl::string_view why,
+               std::vector<std::string>* notices) {
+  std::vector<sql::LeftOut> parts = migration.left_out;
+  std::erase_if(parts, [&](const sql::LeftOut& part) { return part.kind != kind; });
+  if (parts.empty()) return;
+  notices->push_back(absl::StrCat("note: ", migration.file, ": ", sql::LinesOf(parts), why));
+}
+
 }  // namespace
 
 absl::StatusOr<ProjectReport> CheckProject(const std::string& migrations,
@@ -144,9 +152,11 @@ absl::StatusOr<ProjectReport> CheckProject(const std::string& migrations,
 std::vector<std::string> NoticesOf(const chain::Chain& chain) {
   std::vector<std::string> notices;
   for (const chain::Migration& migration : chain.migrations) {
-    if (migration.left_out.empty()) continue;
-    notices.push_back(absl::StrCat("note: ", migration.file, ": ", sql::LinesOf(migration.left_out),
-                                   " of pg_dump's preamble are for psql and are not run"));
+    AddNotice(migration, sql::LeftOutKind::kPgDump,
+              " of pg_dump's preamble are for psql and are not run", &notices);
+    AddNotice(migration, sql::LeftOutKind::kTransaction,
+              " are not run: lockstep wraps each migration in its own fenced transaction",
+              &notices);
   }
   return notices;
 }

@@ -124,7 +124,8 @@ class Parser {
     const auto [rule, reason] = CutAtBlank(line.value);
     if (!IsRuleName(rule)) return Bad(line, "must be a rule in [a-z0-9-] and a reason");
     if (reason.empty()) return Bad(line, "needs a reason after the rule");
-    out_.allow.push_back({.rule = std::string(rule), .reason = std::string(reason)});
+    out_.allow.push_back(
+        {.rule = std::string(rule), .reason = std::string(reason), .offset = line.offset});
     return absl::OkStatus();
   }
 

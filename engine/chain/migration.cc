@@ -22,6 +22,15 @@ constexpr absl::string_view kDirectiveEnd = "\x1e";
 constexpr size_t kMinVersionDigits = 3;
 
 absl::Status CheckTransactionControl(const Source& source, const Migration& migration) {
+  // With `transaction none` the pair would be a transaction of the file's own.
+  for (const sql::LeftOut& part : migration.left_out) {
+    if (part.kind != sql::LeftOutKind::kTransaction || !migration.directives.transaction_none) {
+      continue;
+    }
+    return ErrorAt(source, part.offset, "TRANSACTION_CONTROL",
+                   "BEGIN contradicts the directive `transaction none`",
+                   "remove BEGIN and COMMIT, or the directive");
+  }
   for (size_t i = 0; i < migration.statements.size(); ++i) {
     if (!migration.classes[i].transaction_control) continue;
     return ErrorAt(source, migration.statements[i].offset, "TRANSACTION_CONTROL",

@@ -32,6 +32,7 @@ struct Directives {
   struct Allow {
     std::string rule;
     std::string reason;
+    size_t offset = 0;  // Of its comment.
     bool operator==(const Allow&) const = default;
   };
   std::vector<Allow> allow;                    // allow RULE reason...

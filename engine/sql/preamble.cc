@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -117,6 +118,41 @@ std::vector<LeftOut> TakeSettings(absl::string_view text, std::vector<Statement>
   return found;
 }
 
+bool IsOneOf(absl::string_view canonical, std::initializer_list<absl::string_view> choices) {
+  return std::find(choices.begin(), choices.end(), canonical) != choices.end();
+}
+
+bool IsTransactionControl(absl::string_view canonical) {
+  const absl::string_view first = canonical.substr(0, canonical.find(' '));
+  return IsOneOf(first, {"begin", "start", "commit", "end", "rollback", "abort", "savepoint",
+                         "release"}) ||
+         absl::StartsWith(canonical, "prepare transaction");
+}
+
+// Takes the one BEGIN and COMMIT off a file that wraps itself in a transaction. With options (an
+// isolation level, AND CHAIN) or with more transaction control inside they mean something else, and
+// stay to be refused.
+std::vector<LeftOut> TakeWrapper(absl::string_view text, std::vector<Statement>* statements) {
+  if (statements->size() < 2) return {};
+  const Statement first = statements->front();
+  const Statement last = statements->back();
+  if (!IsOneOf(Canonical(TextOf(text, first)),
+               {"begin", "begin transaction", "begin work", "start transaction"}) ||
+      !IsOneOf(Canonical(TextOf(text, last)), {"commit", "commit transaction", "commit work", "end",
+                                               "end transaction", "end work"})) {
+    return {};
+  }
+  const bool more =
+      std::any_of(statements->begin() + 1, statements->end() - 1, [&](const Statement& statement) {
+        return IsTransactionControl(Canonical(TextOf(text, statement)));
+      });
+  if (more) return {};
+  statements->erase(statements->end() - 1);
+  statements->erase(statements->begin());
+  return {{first.offset, first.size, first.line, LeftOutKind::kTransaction},
+          {last.offset, last.size, last.line, LeftOutKind::kTransaction}};
+}
+
 }  // namespace
 
 MigrationSplit SplitMigration(absl::string_view text) {
@@ -131,6 +167,7 @@ MigrationSplit SplitMigration(absl::string_view text) {
     split.statements = SplitStatements(blanked).statements;
   }
   for (const LeftOut& part : TakeSettings(text, &split.statements)) split.left_out.push_back(part);
+  for (const LeftOut& part : TakeWrapper(text, &split.statements)) split.left_out.push_back(part);
   std::sort(split.left_out.begin(), split.left_out.end(),
             [](const LeftOut& a, const LeftOut& b) { return a.offset < b.offset; });
   return split;

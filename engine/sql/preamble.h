@@ -7,7 +7,9 @@
 //   - lines `\restrict KEY` and `\unrestrict KEY` between statements;
 //   - session settings at the top of a file, when SELECT pg_catalog.set_config('search_path', '',
 //     false) is among them, as only pg_dump writes it. SET check_function_bodies stays: functions
-//     of a dump may come before the tables that they name.
+//     of a dump may come before the tables that they name;
+//   - one BEGIN and COMMIT around the whole file: the fenced transaction is around it already, and
+//     this COMMIT would publish the change without its history row.
 // The digest still covers the whole file. Safe to call from any thread.
 #ifndef LOCKSTEP_ENGINE_SQL_PREAMBLE_H_
 #define LOCKSTEP_ENGINE_SQL_PREAMBLE_H_
@@ -22,10 +24,13 @@
 
 namespace lockstep::sql {
 
+enum class LeftOutKind { kPgDump, kTransaction };
+
 struct LeftOut {
   size_t offset;  // No statement that is kept overlaps it.
   size_t size;
   int line;  // 1-based line of its first byte.
+  LeftOutKind kind = LeftOutKind::kPgDump;
   bool operator==(const LeftOut&) const = default;
 };
 

@@ -144,8 +144,13 @@ TEST(Migration, TransactionControlIsRefusedWhereItStands) {
               HasSubstr("lockstep wraps each migration in its own fenced transaction"));
 }
 
-TEST(Migration, AWrappingPairOfBeginAndCommitIsRefusedAlsoWithoutATransaction) {
-  ExpectError(Read("BEGIN;\nSELECT 1;\nCOMMIT;").status(), "TRANSACTION_CONTROL", ":1:1: BEGIN");
+TEST(Migration, OnePairOfBeginAndCommitAroundAllIsLeftOut) {
+  const auto wrapped = Read("BEGIN;\nSELECT 1;\nCOMMIT;");
+  ASSERT_TRUE(wrapped.ok());
+  EXPECT_EQ(wrapped->statements.size(), 1u);
+  EXPECT_EQ(wrapped->left_out.size(), 2u);
+  ExpectError(Read("BEGIN;\nSELECT 1;\nCOMMIT; SELECT 2").status(), "TRANSACTION_CONTROL",
+              ":1:1: BEGIN");
   ExpectError(Read("-- lockstep:transaction none\nBEGIN; SELECT 1; COMMIT;").status(),
               "TRANSACTION_CONTROL", ":2:1: BEGIN");
   ExpectError(Read("SELECT 1; SAVEPOINT a").status(), "TRANSACTION_CONTROL", ":1:11: ");

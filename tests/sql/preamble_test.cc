@@ -75,6 +75,27 @@ TEST(SplitMigration, TakesALineForPsqlOnlyBetweenStatements) {
   EXPECT_THAT(Kept("\\restrict\nSELECT 1;\n\\unrestrict x"), ElementsAre("SELECT 1"));
 }
 
+TEST(SplitMigration, TakesOneTransactionAroundTheWholeFile) {
+  const absl::string_view text = "BEGIN;\nSELECT 1;\n-- done\ncommit WORK;\n";
+  EXPECT_THAT(Kept(text), ElementsAre("SELECT 1"));
+  const auto left_out = SplitMigration(text).left_out;
+  ASSERT_EQ(left_out.size(), 2u);
+  EXPECT_EQ(left_out[0].kind, LeftOutKind::kTransaction);
+  EXPECT_EQ(left_out[1].line, 4);
+  EXPECT_THAT(Kept("START TRANSACTION; END"), IsEmpty());
+}
+
+TEST(SplitMigration, KeepsTransactionControlThatIsNotOnePairAroundTheFile) {
+  for (const absl::string_view text :
+       {"BEGIN; SELECT 1", "SELECT 1; COMMIT", "BEGIN; SELECT 1; COMMIT; SELECT 2",
+        "SELECT 0; BEGIN; SELECT 1; COMMIT", "BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT",
+        "BEGIN; SAVEPOINT a; COMMIT", "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; COMMIT",
+        "BEGIN; SELECT 1; COMMIT AND CHAIN", "BEGIN; SELECT 1; ROLLBACK"}) {
+    EXPECT_THAT(SplitMigration(text).left_out, IsEmpty()) << text;
+    EXPECT_EQ(SplitMigration(text).statements.size(), SplitStatements(text).statements.size());
+  }
+}
+
 TEST(SplitMigration, IsSplitStatementsForEverythingElse) {
   for (const absl::string_view text : {"", "-- nothing\n", "SELECT 1; SELECT 2", "broken ' text"}) {
     EXPECT_EQ(SplitMigration(text).statements.size(), SplitStatements(text).statements.size());
