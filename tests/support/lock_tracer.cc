@@ -14,7 +14,9 @@
 namespace lockstep::testing {
 namespace {
 
-// Rows of pg_locks as numbers of TableLock; $1 is the backend.
+using sql::LockMode;
+
+// Rows of pg_locks as numbers of LockMode; $1 is the backend.
 constexpr char kLocksQuery[] = R"(
 SELECT l.relation,
        max(array_position(ARRAY['AccessShareLock', 'RowShareLock', 'RowExclusiveLock',
@@ -29,9 +31,13 @@ constexpr char kRelationsQuery[] = R"(
 SELECT c.oid, n.nspname || '.' || c.relname, c.relkind,
        coalesce(pg_catalog.pg_relation_filenode(c.oid), 0),
        CASE WHEN c.relkind IN ('r', 'm', 'p') THEN pg_catalog.pg_stat_get_xact_numscans(c.oid)
-            ELSE 0 END
+            ELSE 0 END,
+       coalesce(tn.nspname || '.' || t.relname, '')
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+LEFT JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')";
 
 constexpr char kWaitsQuery[] =
@@ -57,7 +63,7 @@ uint32_t Oid(const PGresult* result, int row, int column) {
 
 }  // namespace
 
-absl::string_view Abbreviation(TableLock lock) {
+absl::string_view Abbreviation(LockMode lock) {
   static constexpr absl::string_view kNames[] = {"-", "AS",  "RS", "RX", "SUE",
                                                  "S", "SRE", "X",  "AX"};
   return kNames[static_cast<int>(lock)];
@@ -66,9 +72,10 @@ absl::string_view Abbreviation(TableLock lock) {
 struct LockTracer::Relation {
   std::string name;
   char kind = 'r';
+  std::string table;
   std::string storage;
   int64_t scans = 0;
-  TableLock lock = TableLock::kNone;
+  LockMode lock = LockMode::kNone;
   bool exists = true;
 };
 
@@ -148,13 +155,14 @@ LockTracer::Relations LockTracer::Look(Session& session) {
     relation.kind = *PQgetvalue(answer.get(), row, 2);
     relation.storage = PQgetvalue(answer.get(), row, 3);
     if (!absl::SimpleAtoi(PQgetvalue(answer.get(), row, 4), &relation.scans)) relation.scans = 0;
+    relation.table = PQgetvalue(answer.get(), row, 5);
   }
   const Answer locks = session.Must(kLocksQuery, {absl::StrCat(session.pid())});
   for (int row = 0; row < PQntuples(locks.get()); ++row) {
     const uint32_t oid = Oid(locks.get(), row, 0);
     // A relation that was dropped is locked and has no row any more.
     if (!relations.contains(oid)) relations[oid].exists = false;
-    relations[oid].lock = static_cast<TableLock>(Oid(locks.get(), row, 1));
+    relations[oid].lock = static_cast<LockMode>(Oid(locks.get(), row, 1));
   }
   return relations;
 }
@@ -167,7 +175,7 @@ Trace LockTracer::Difference(const Relations& before, const Relations& after) {
   Trace trace;
   for (const auto& [oid, was] : before) {
     if (!was.exists) continue;
-    TracedRelation traced = {.name = was.name, .kind = was.kind};
+    TracedRelation traced = {.name = was.name, .kind = was.kind, .table = was.table};
     const auto found = after.find(oid);
     const Relation* now = found == after.end() ? nullptr : &found->second;
     if (now != nullptr && now->lock > was.lock) traced.lock = now->lock;
@@ -180,7 +188,7 @@ Trace LockTracer::Difference(const Relations& before, const Relations& after) {
       traced.rewritten = now->storage != was.storage && now->kind == was.kind;
       traced.scans = std::max<int64_t>(0, now->scans - was.scans);
     }
-    if (traced.lock != TableLock::kNone || traced.rewritten || traced.scans > 0) {
+    if (traced.lock != LockMode::kNone || traced.rewritten || traced.scans > 0) {
       trace.relations.push_back(std::move(traced));
     }
   }
@@ -194,7 +202,8 @@ std::vector<Trace> LockTracer::Run(const std::vector<std::string>& settings,
   std::vector<Trace> traces;
   session_->Must("BEGIN");
   for (const std::string& setting : settings) session_->Must(setting);
-  Relations before = Look(*session_);
+  const Relations live = Look(*session_);
+  Relations before = live;
   for (const std::string& statement : statements) {
     const Answer answer = session_->Execute(statement);
     if (Failed(answer.get())) {
@@ -204,6 +213,7 @@ std::vector<Trace> LockTracer::Run(const std::vector<std::string>& settings,
     Relations after = Look(*session_);
     traces.push_back(Difference(before, after));
     before = std::move(after);
+    std::erase_if(before, [&](const auto& entry) { return !live.contains(entry.first); });
   }
   session_->Must("ROLLBACK");
   return traces;
@@ -230,7 +240,8 @@ Trace LockTracer::RunAlone(const std::string& statement, const std::string& bloc
     if (relation == before.end()) continue;
     trace.relations.push_back({.name = relation->second.name,
                                .kind = relation->second.kind,
-                               .lock = static_cast<TableLock>(Oid(locks.get(), row, 1))});
+                               .table = relation->second.table,
+                               .lock = static_cast<LockMode>(Oid(locks.get(), row, 1))});
   }
   std::sort(trace.relations.begin(), trace.relations.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -23,35 +23,27 @@
 
 #include "absl/strings/string_view.h"
 
+#include "engine/sql/lock_mode.h"
+
 namespace lockstep::testing {
 
-// The modes of table locks, in the order in which PostgreSQL numbers them.
-enum class TableLock {
-  kNone = 0,
-  kAccessShare = 1,
-  kRowShare = 2,
-  kRowExclusive = 3,
-  kShareUpdateExclusive = 4,
-  kShare = 5,
-  kShareRowExclusive = 6,
-  kExclusive = 7,
-  kAccessExclusive = 8,
-};
-
 // "AS", "RS", "RX", "SUE", "S", "SRE", "X", "AX"; "-" for none.
-absl::string_view Abbreviation(TableLock lock);
+absl::string_view Abbreviation(sql::LockMode lock);
 
 struct TracedRelation {
-  std::string name;                   // schema.name, as it was before the statement.
-  char kind = 'r';                    // pg_class.relkind.
-  TableLock lock = TableLock::kNone;  // What the statement added to what was held before it.
-  bool rewritten = false;             // New storage: a heap rewrite, or an index built again.
-  int64_t scans = 0;                  // Sequential scans begun; 0 for everything but tables.
+  std::string name;   // schema.name, as it was before the statement.
+  char kind = 'r';    // pg_class.relkind.
+  std::string table;  // Of an index: its table's name.
+  // What the statement added to what was held before it.
+  sql::LockMode lock = sql::LockMode::kNone;
+  bool rewritten = false;  // New storage: a heap rewrite, or an index built again.
+  int64_t scans = 0;       // Sequential scans begun; 0 for everything but tables.
 };
 
 struct Trace {
-  std::vector<TracedRelation> relations;  // Those that existed before and were touched, by name.
-  std::string sqlstate;                   // Why the server refused; empty when it did not.
+  // Those that existed before the first statement of the transaction and were touched, by name.
+  std::vector<TracedRelation> relations;
+  std::string sqlstate;  // Why the server refused; empty when it did not.
   std::string message;
   bool waited = false;  // RunAlone: whether it came to wait for the blocker.
 

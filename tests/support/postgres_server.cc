@@ -104,6 +104,7 @@ std::vector<std::string> PostgresServer::CommandLine() const {
       {"max_connections", absl::StrCat(options_.max_connections)},
       {"superuser_reserved_connections", "1"},
       {"max_prepared_transactions", "10"},
+      {"password_encryption", "scram-sha-256"},  // Version 13 would take md5.
       {"shared_buffers", "32MB"},
       {"log_destination", "stderr"},
       {"logging_collector", "off"},

@@ -1,6 +1,7 @@
 #include "tests/support/postgres_server.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -116,9 +117,11 @@ TEST(PostgresServer, RemovesWhatAnAbortedTestLeft) {
 }
 
 TEST(PostgresBinaries, ANamedDirectoryWithoutAServerIsAnError) {
+  const char* const set = std::getenv("LOCKSTEP_TEST_PG_BINDIR");
+  const std::string before = set == nullptr ? "" : set;
   setenv("LOCKSTEP_TEST_PG_BINDIR", "/usr/share", 1);
   EXPECT_THAT(FindPostgresBinaries(), StatusIs(absl::StatusCode::kNotFound));
-  unsetenv("LOCKSTEP_TEST_PG_BINDIR");
+  setenv("LOCKSTEP_TEST_PG_BINDIR", before.c_str(), 1);  // Empty is as good as none.
   EXPECT_THAT(FindPostgresBinaries(), IsOk());
 }
 

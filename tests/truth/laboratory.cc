@@ -1,12 +1,15 @@
 #include "tests/truth/laboratory.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
+#include <regex>
 #include <stdexcept>
 #include <utility>
 
 #include "engine/base/file.h"
 #include "engine/postgres/connection.h"
+#include "engine/schema/inspect.h"
 #include "tests/support/matchers.h"
 #include "tests/support/repo_paths.h"
 
@@ -35,11 +38,19 @@ std::unique_ptr<postgres::Connection> Open(const std::string& conninfo) {
 
 }  // namespace
 
+std::string ChosenForms() {
+  const char* const chosen = std::getenv("LOCKSTEP_TRUTH_FORMS");
+  return chosen == nullptr ? "" : chosen;
+}
+
 LabDatabase::LabDatabase(testing::PostgresServer& server, const std::vector<std::string>& setup)
     : database_({.server = &server, .template_name = kTemplate}) {
   const auto connection = Open(database_.conninfo());
   Must(connection->RunScript(kSearchPath));
   for (const std::string& statement : setup) Must(connection->RunScript(statement));
+  auto catalog = schema::Inspect(*connection, {.search_path = {"lab", "public"}});
+  Must(catalog.status());
+  catalog_ = std::make_unique<sql::model::Database>(*std::move(catalog));
   tracer_ =
       std::make_unique<LockTracer>(database_.conninfo(), std::vector<std::string>{kSearchPath});
 }
@@ -74,6 +85,25 @@ LabDatabase& Laboratory::With(const std::vector<std::string>& setup) {
     setup_ = setup;
   }
   return *prepared_;
+}
+
+const std::vector<Observation>& Laboratory::Observe() {
+  if (!observations_.empty()) return observations_;
+  std::map<std::vector<std::string>, std::shared_ptr<const sql::model::Database>> catalogs;
+  const std::regex chosen(ChosenForms());
+  for (Form& form : LoadForms()) {
+    if (!form.RunsOn(major_) || !std::regex_search(form.file + " " + form.name, chosen)) continue;
+    auto& catalog = catalogs[form.setup];
+    if (catalog == nullptr) {
+      catalog = std::make_shared<sql::model::Database>(With(form.setup).catalog());
+    }
+    Observation& observation = observations_.emplace_back();
+    observation.catalog = catalog;
+    observation.traces = Run(form);
+    if (!form.blockers.empty()) observation.alone = RunAlone(form);
+    observation.form = std::move(form);
+  }
+  return observations_;
 }
 
 std::vector<Trace> Laboratory::Run(const Form& form) {
