@@ -51,6 +51,12 @@ bool CountsAsRewrite(const TracedRelation& relation) {
          (relation.kind == 'r' || relation.kind == 'm' || relation.kind == 'i');
 }
 
+// Whether a query reads all of a table is for the planner to decide, and hurts nobody.
+bool ScansCount(const sql::StatementFacts& facts) {
+  return facts.kind != sql::StatementClassKind::kData &&
+         facts.kind != sql::StatementClassKind::kQuery;
+}
+
 bool IsIndex(const TracedRelation& relation) {
   return relation.kind == 'i' || relation.kind == 'I';
 }
@@ -89,7 +95,7 @@ std::vector<Disagreement> Weaker(const sql::StatementFacts& facts, const Trace& 
     if (CountsAsRewrite(seen) && !claim.rewrite) {
       weaker.push_back({seen.name, "rewrite", Text(false), Text(true)});
     }
-    if (seen.scans > 0 && !claim.scan && !claim.rewrite) {
+    if (ScansCount(facts) && seen.scans > 0 && !claim.scan && !claim.rewrite) {
       weaker.push_back({seen.name, "scan", Text(false), Text(true)});
     }
   }
@@ -109,7 +115,7 @@ std::vector<Disagreement> Stronger(const sql::StatementFacts& facts, const Trace
     if (claim.rewrite && !seen.rewritten) {
       stronger.push_back({name, "rewrite", Text(true), Text(false)});
     }
-    if (claim.scan && seen.scans == 0) {
+    if (ScansCount(facts) && claim.scan && seen.scans == 0) {
       stronger.push_back({name, "scan", Text(true), Text(false)});
     }
   }

@@ -18,7 +18,7 @@ constexpr size_t kMaxStatements = 4;
 std::string WithOwnNames(const std::string& sql, int number) {
   static const auto* const invented =
       new std::regex(R"(\b(z|y|zi|zs|ck|fk|uq|ex|pk|hid|inner_t|dck)\b)");
-  return std::regex_replace(sql, *invented, absl::StrCat("$1", number));
+  return std::regex_replace(sql, *invented, absl::StrCat("$1_", number));
 }
 
 // Commands that stand alone in their ALTER TABLE.

@@ -68,6 +68,7 @@ CREATE TABLE et (id int);
 -- Foreign keys: c refers to p, c2 could, s refers to itself.
 CREATE TABLE p (id bigint PRIMARY KEY, v int);
 INSERT INTO p SELECT i, i FROM generate_series(1, 500) AS i;
+INSERT INTO p VALUES (1000, 1000);  -- Nothing refers to it.
 CREATE TABLE c (id bigint PRIMARY KEY, p_id bigint CONSTRAINT c_fk REFERENCES p (id), x int);
 INSERT INTO c SELECT i, i, i FROM generate_series(1, 500) AS i;
 CREATE TABLE c2 (id bigint PRIMARY KEY, p_id bigint, x int);

@@ -56,7 +56,7 @@ UPDATE par SET x = 0;
 UPDATE c SET p_id = 2 WHERE id = 1;
 
 -- form: update-referenced-key
-UPDATE p SET id = 100001 WHERE id = 100000;
+UPDATE p SET id = 1001 WHERE id = 1000;
 
 -- form: delete-all
 DELETE FROM t;
@@ -65,7 +65,7 @@ DELETE FROM t;
 DELETE FROM c2 USING p WHERE p.id = c2.p_id;
 
 -- form: delete-referenced
-DELETE FROM p WHERE id = 100000;
+DELETE FROM p WHERE id = 1000;
 
 -- form: delete-writable-with
 WITH gone AS (DELETE FROM c2 RETURNING id) SELECT count(*) FROM gone;
