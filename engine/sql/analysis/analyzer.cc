@@ -134,6 +134,7 @@ FileAnalysis Analyzer::Analyze(const FileInput& input) {
     }
   }
   StripTransaction(input, &analysis);
+  AcceptStandIns(input, database_, &analysis);
   DerivePhase(input, &analysis);
   analysis.parts = PartsOf(input, analysis);
   CheckFile({.input = input, .marks = state.marks, .after = database_, .analysis = analysis});

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/sql/lock_mode.h"
@@ -96,6 +97,8 @@ struct StatementFacts {
   std::string needs_role;
 
   std::vector<Touch> touches;
+  // The old and the new name of a live relation that it renames or moves.
+  std::vector<std::pair<model::Name, model::Name>> renamed;
 
   // The strongest lock on a relation or index that others may be using.
   LockMode StrongestLiveLock() const;

@@ -17,6 +17,9 @@ void CheckText(const FileInput& input, FileAnalysis* analysis);
 // says so; refuses all other transaction control.
 void StripTransaction(const FileInput& input, FileAnalysis* analysis);
 
+// stand_in.cc. A rename breaks nobody when a view takes the old name in the same transaction.
+void AcceptStandIns(const FileInput& input, const model::Database& after, FileAnalysis* analysis);
+
 // parts.cc. Cuts what runs into parts.
 std::vector<Part> PartsOf(const FileInput& input, const FileAnalysis& analysis);
 

@@ -8,6 +8,7 @@
 
 #include "engine/sql/analysis/definition.h"
 #include "engine/sql/analysis/families.h"
+#include "engine/sql/analysis/new_table.h"
 #include "engine/sql/analysis/partition.h"
 #include "engine/sql/analysis/table_copy.h"
 
@@ -20,8 +21,6 @@ using model::ConstraintKind;
 using model::Name;
 using model::Relation;
 using model::RelationKind;
-
-constexpr char kTemporarySchema[] = "pg_temp";
 
 // ---- IF NOT EXISTS.
 
@@ -203,19 +202,8 @@ void ClaimParent(Node statement, Relation& relation, StatementContext& context) 
 }
 
 void ReportTable(Node statement, const Relation& relation, StatementContext& context) {
-  const std::string name(statement["relation"]["relname"].text());
-  if (relation.unlogged) {
-    context.Report(
-        Rule::kCreateUnloggedTable, statement["relation"],
-        absl::StrCat("unlogged table ", name, " is emptied by a crash and absent from replicas"));
-  }
-  if (relation.temporary && statement["oncommit"].text() != "ONCOMMIT_DROP") {
-    context
-        .Report(Rule::kSessionStateLeak, statement["relation"],
-                absl::StrCat("temporary table ", name,
-                             " outlives the transaction and hides any table of that name"))
-        .hint = "add ON COMMIT DROP";
-  }
+  ReportPersistence(statement["relation"], statement["oncommit"].text() == "ONCOMMIT_DROP",
+                    relation, context);
   const bool has_key = std::any_of(
       relation.constraints.begin(), relation.constraints.end(),
       [](const Constraint& constraint) { return constraint.kind == ConstraintKind::kPrimaryKey; });
@@ -226,25 +214,14 @@ void ReportTable(Node statement, const Relation& relation, StatementContext& con
   }
 }
 
-Relation NewTable(Node statement, RelationKind kind, StatementContext& context) {
-  Relation relation;
-  const absl::string_view persistence = statement["relation"]["relpersistence"].text();
-  relation.temporary =
-      persistence == "t" || statement["relation"]["schemaname"].text() == kTemporarySchema;
-  relation.unlogged = persistence == "u";
-  relation.name = context.db.NameForNew(model::NameOf(statement["relation"]));
-  if (relation.temporary) relation.name.schema = kTemporarySchema;
-  relation.kind = kind == RelationKind::kTable && statement["partspec"]
-                      ? RelationKind::kPartitionedTable
-                      : kind;
-  relation.tablespace = std::string(statement["tablespacename"].text());
-  relation.access_method = std::string(statement["accessMethod"].text());
-  return relation;
-}
-
 void CreateTable(Node statement, RelationKind kind, StatementContext& context) {
-  Relation made = NewTable(statement, kind, context);
   const bool guarded = statement["if_not_exists"].flag();
+  Relation made = NewRelation(statement["relation"], kind, guarded, context);
+  if (kind == RelationKind::kTable && statement["partspec"]) {
+    made.kind = RelationKind::kPartitionedTable;
+  }
+  made.tablespace = std::string(statement["tablespacename"].text());
+  made.access_method = std::string(statement["accessMethod"].text());
   if (guarded) context.facts.guard = Guard::kIfNotExists;
   if (const auto existing = context.db.relations.find(made.name);
       existing != context.db.relations.end()) {
@@ -252,9 +229,6 @@ void CreateTable(Node statement, RelationKind kind, StatementContext& context) {
     // PostgreSQL refuses it; what is there stays as it is.
     return context.Strengthen(Phase::kExpand);
   }
-  // What IF NOT EXISTS finds in a catalog that nobody has read may be in use, with other columns.
-  made.is_new = !guarded || context.db.complete;
-  made.complete = made.is_new;
   Relation& relation = context.db.Add(std::move(made));
   context.Strengthen(Phase::kExpand);
   context.Touches(relation, "", Effect::kCreate);

@@ -147,6 +147,7 @@ void Database::Rename(const Name& from, const Name& to) {
       if (constraint.references == from) constraint.references = to;
     }
     if (relation.default_partition == from) relation.default_partition = to;
+    if (relation.of_type == from) relation.of_type = to;
     if (relation.owned_by.has_value() && relation.owned_by->first == from) {
       relation.owned_by->first = to;
     }
@@ -154,6 +155,9 @@ void Database::Rename(const Name& from, const Name& to) {
       reads.key() = to;
       relation.view_reads.insert(std::move(reads));
     }
+  }
+  for (auto& [name, publication] : publications) {
+    if (publication.tables.erase(from) > 0) publication.tables.insert(to);
   }
 }
 
