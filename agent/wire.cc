@@ -141,7 +141,8 @@ FetchedRun FromProto(v1::FetchRunResponse response) {
     run.items.push_back({.version = migration.ref().version(),
                          .title = migration.ref().title(),
                          .sql = std::move(*migration.mutable_sql()),
-                         .digest = migration.ref().digest()});
+                         .digest = migration.ref().digest(),
+                         .group = migration.group()});
   }
   return run;
 }

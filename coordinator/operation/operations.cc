@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "coordinator/operation/groups.h"
 #include "engine/base/digest.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"
@@ -325,6 +326,9 @@ absl::StatusOr<FetchedRun> Operations::FetchRun(const LeaseToken& token, Version
   FetchedRun run;
   ASSIGN_OR_RETURN(run.texts, ReadTexts(*connection, from, lease.last, kMaxFetchBytes));
   ASSIGN_OR_RETURN(run.settings, ReadSettings(*connection));
+  ASSIGN_OR_RETURN(const ChainRow chain, ReadChain(*connection));
+  // The database is asked again when a group begins: it may be served by then.
+  run.groups = GroupsOf(run.texts, chain.never_served);
   run.more = run.texts.back().entry.version < lease.last;
   return run;
 }

@@ -58,6 +58,7 @@ struct OperationView {
 
 struct FetchedRun {
   std::vector<MigrationText> texts;
+  std::vector<Version> groups;  // Of each text the first version of its group (groups.h).
   Settings settings;
   bool more = false;
 };

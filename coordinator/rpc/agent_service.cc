@@ -74,7 +74,8 @@ absl::Status AgentServiceImpl::DoFetchRun(const v1::FetchRunRequest& request,
                                           v1::FetchRunResponse& response) {
   ASSIGN_OR_RETURN(const LeaseToken token, TokenOf(request.token()));
   ASSIGN_OR_RETURN(const FetchedRun run, operations_->FetchRun(token, request.from()));
-  for (const MigrationText& text : run.texts) {
+  for (size_t i = 0; i < run.texts.size(); ++i) {
+    const MigrationText& text = run.texts[i];
     v1::RunMigration* const migration = response.add_migrations();
     migration->mutable_ref()->set_version(text.entry.version);
     migration->mutable_ref()->set_title(text.entry.title);
@@ -82,6 +83,7 @@ absl::Status AgentServiceImpl::DoFetchRun(const v1::FetchRunRequest& request,
     migration->mutable_ref()->set_chain_hash(text.entry.chain_hash);
     migration->set_sql(text.sql);
     migration->set_contract(text.contract);
+    migration->set_group(run.groups[i]);
   }
   response.set_owner_role(run.settings.owner_role);
   response.set_search_path(run.settings.search_path);

@@ -78,12 +78,12 @@ absl::Status Append(Connection& connection, const LeaderToken& leader,
   return connection
       .Query(
           "SELECT lockstep.publish_migration($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-          "$13, $14)",
+          "$13, $14, $15)",
           {Param(leader.epoch), Param(leader.holder), BytesParam(parent_hash), Param(m.version),
            Param(m.title), Param(std::string(sql::PhaseName(m.phase))), Param(m.transactional),
            IntArrayParam(waits_for), TextArrayParam(m.directives.needs_backfill), BytesParam(m.sql),
            BytesParam(m.digest), Param(absl::StrCat(sql::kLexerName, "-sha256")),
-           BytesParam(chain_hash), Param(actor)})
+           BytesParam(chain_hash), Param(actor), Param(chain::SharingName(chain::SharingOf(m)))})
       .status();
 }
 
@@ -158,7 +158,7 @@ absl::StatusOr<std::vector<MigrationText>> ReadTexts(Connection& connection, Ver
   ASSIGN_OR_RETURN(
       const auto result,
       connection.Query(
-          "SELECT version, title, digest, chain_hash, sql, phase = 'contract' FROM ("
+          "SELECT version, title, digest, chain_hash, sql, phase = 'contract', sharing FROM ("
           "  SELECT m.*, sum(length(sql)) OVER (ORDER BY version) - length(sql) AS before"
           "    FROM lockstep.migration m WHERE version BETWEEN $1 AND $2) x "
           "WHERE before = 0 OR before + length(sql) <= $3 ORDER BY version",
@@ -167,7 +167,8 @@ absl::StatusOr<std::vector<MigrationText>> ReadTexts(Connection& connection, Ver
   for (const Row& row : result.rows) {
     texts.push_back({.entry = {row.Int(0), row.Text(1), row.Bytes(2), row.Bytes(3)},
                      .sql = row.Bytes(4),
-                     .contract = row.Bool(5)});
+                     .contract = row.Bool(5),
+                     .sharing = chain::ParseSharing(row.Text(6))});
   }
   if (texts.empty()) {
     return base::MakeError(absl::StatusCode::kNotFound, "MIGRATION_NOT_FOUND",

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 
 #include "coordinator/store/types.h"
+#include "engine/chain/sharing.h"
 #include "engine/postgres/connection.h"
 
 namespace lockstep::coordinator {
@@ -36,6 +37,7 @@ struct MigrationText {
   chain::ChainEntry entry;
   std::string sql;
   bool contract = false;
+  chain::Sharing sharing = chain::Sharing::kAlone;
 };
 // Versions [first, last], in order, at most `max_bytes` of SQL but at least one.
 absl::StatusOr<std::vector<MigrationText>> ReadTexts(postgres::Connection& connection,

@@ -83,12 +83,14 @@ absl::StatusOr<apply::RunSpec> LocalAgent::Fetch(const coordinator::LeaseOffer& 
   for (coordinator::Version from = offer.first; from <= offer.last;) {
     ASSIGN_OR_RETURN(coordinator::FetchedRun part,
                      options_.operations->FetchRun(offer.token, from));
-    for (coordinator::MigrationText& text : part.texts) {
+    for (size_t i = 0; i < part.texts.size(); ++i) {
+      coordinator::MigrationText& text = part.texts[i];
       from = text.entry.version + 1;
       spec.items.push_back({.version = text.entry.version,
                             .title = std::move(text.entry.title),
                             .sql = std::move(text.sql),
-                            .digest = std::move(text.entry.digest)});
+                            .digest = std::move(text.entry.digest),
+                            .group = part.groups[i]});
     }
     spec.settings = {.owner_role = part.settings.owner_role,
                      .search_path = part.settings.search_path,

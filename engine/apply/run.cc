@@ -9,6 +9,7 @@
 
 #include "engine/apply/migration_session.h"
 #include "engine/apply/outcome.h"
+#include "engine/apply/run_group.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
@@ -65,11 +66,19 @@ class Runner {
       return End(RunOutcome::kNotStarted,
                  ReadErrorOf(spec_.items.front().version, migrations.status()));
     }
-    for (const chain::Migration& migration : *migrations) {
-      if (absl::Status ready = MakeReady(); !ready.ok()) return NotReady(migration, ready);
-      const MigrationResult result = RunOne(migration);
-      if (result.outcome != MigrationOutcome::kCommitted) return Stop(migration, result);
-      committed_ = migration.version;
+    for (size_t at = 0; at < migrations->size();) {
+      const std::span<const chain::Migration> together =
+          std::span(*migrations).subspan(at, GroupSizeAt(at));
+      if (absl::Status ready = MakeReady(); !ready.ok()) return NotReady(together[0], ready);
+      const MigrationResult result = RunTogether(together);
+      if (result.outcome == MigrationOutcome::kCommitted) {
+        committed_ = together.back().version;
+        at += together.size();
+      } else if (together.size() == 1 || EndsRun(*result.error)) {
+        return Stop(together[0], result);
+      } else {
+        TakeApart(at, together, *result.error);
+      }
     }
     return {.outcome = RunOutcome::kSucceeded, .committed = committed_, .error = std::nullopt};
   }
@@ -91,26 +100,58 @@ class Runner {
     return End(committed_ == 0 ? RunOutcome::kNotStarted : RunOutcome::kFailed, std::move(error));
   }
 
-  // Includes finding out what became of a COMMIT whose connection was lost.
-  MigrationResult RunOne(const chain::Migration& migration) {
+  // How many migrations from index `at` on share a transaction; 1 when it is alone.
+  size_t GroupSizeAt(size_t at) const {
+    size_t end = at + 1;
+    if (at < apart_until_) return 1;
+    const chain::Version first = spec_.items[at].version;
+    while (end < spec_.items.size() && spec_.items[end].group == first) ++end;
+    return end - at;
+  }
+
+  // Nothing that applying the group's migrations one by one would change.
+  static bool EndsRun(const MigrationError& error) {
+    return error.reason == "FENCED" || error.reason == "CANCELLED" ||
+           error.reason == "COMMIT_IN_DOUBT";
+  }
+
+  // After the group at index `at` failed: its migrations run one by one from here on, so that those
+  // before a failure are committed, and the failure is told with its statement. A database that was
+  // served meanwhile takes no group at all.
+  void TakeApart(size_t at, std::span<const chain::Migration> group, const MigrationError& error) {
+    apart_until_ = error.reason == "GATE_CLOSED" ? spec_.items.size() : at + group.size();
+    if (!session_.session->usable()) session_ = {};
+    base::LogInfo("a group was rolled back, its migrations follow one by one",
+                  {{"first", absl::StrCat(group.front().version)},
+                   {"last", absl::StrCat(group.back().version)},
+                   {"reason", error.reason},
+                   {"error", error.message}});
+  }
+
+  // Includes finding out what became of a COMMIT whose connection was lost: of a group the last
+  // history row tells, as all of them were to be committed together.
+  MigrationResult RunTogether(std::span<const chain::Migration> together) {
     MigrationResult result;
     {
       CancelWatch watch(cancellation_, *session_.session);
-      result = RunMigration(*session_.session, migration,
-                            {.token = spec_.token,
-                             .settings = spec_.settings,
-                             .cancellation = cancellation_,
-                             .watch = watch,
-                             .observer = observer_,
-                             .committed = committed_,
-                             .reset = used_ ? session_.reset : std::span<const Command>()});
+      const MigrationContext context = {
+          .token = spec_.token,
+          .settings = spec_.settings,
+          .cancellation = cancellation_,
+          .watch = watch,
+          .observer = observer_,
+          .committed = committed_,
+          .reset = used_ ? session_.reset : std::span<const Command>()};
+      result = together.size() == 1 ? RunMigration(*session_.session, together[0], context)
+                                    : RunGroup(*session_.session, together, context);
     }
     if (result.outcome != MigrationOutcome::kInDoubt) return result;
     session_ = {};
-    switch (ResolveCommit(options_, spec_.token, migration.version, result.xid, cancellation_)) {
+    switch (
+        ResolveCommit(options_, spec_.token, together.back().version, result.xid, cancellation_)) {
       case CommitOutcome::kCommitted:
         base::LogInfo("commit in doubt was committed",
-                      {{"version", absl::StrCat(migration.version)}});
+                      {{"version", absl::StrCat(together.back().version)}});
         result.outcome = MigrationOutcome::kCommitted;
         break;
       case CommitOutcome::kNotApplied:
@@ -148,6 +189,7 @@ class Runner {
   MigrationSession session_;
   bool used_ = false;  // A migration ran on it before this one.
   chain::Version committed_ = 0;
+  size_t apart_until_ = 0;  // Items before this index share no transaction.
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // A leased run: consecutive transactional migrations, each in its own fenced transaction, on one
-// connection. Stops at the first that fails; those before it stay committed.
+// connection; or in groups that share one (run_group.h), where the run says so. Stops at the first
+// that fails; those before it stay committed, also those of its group.
 //
 //   Cancellation cancellation;
 //   RunResult result = ApplyRun(spec, cancellation, observer);   // blocks; the worker's thread
@@ -33,6 +34,9 @@ struct RunItem {
   std::string title;
   std::string sql;
   std::string digest;  // Expected; 32 raw bytes.
+  // The first version of the group that it shares a transaction with; its own version, or 0, when
+  // it shares with none before it. Advice: whatever the database refuses is applied one by one.
+  chain::Version group = 0;
 };
 
 struct RunSpec {

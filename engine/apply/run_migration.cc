@@ -7,10 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "engine/apply/search_path.h"
+#include "engine/apply/transaction.h"
 #include "engine/base/error_info.h"
 #include "engine/base/status_macros.h"
-#include "engine/postgres/errors.h"
 
 namespace lockstep::apply {
 namespace {
@@ -23,12 +22,6 @@ using postgres::ScriptSession;
 using postgres::Then;
 using postgres::TransactionStatus;
 
-// How long open, close and the deferred constraints may wait for a lock: lockstep's own rows, which
-// nobody keeps for long, and referenced tables. Longer than the waits of the file's own statements,
-// because at the end their work would be thrown away.
-constexpr absl::Duration kFenceLockTimeout = absl::Seconds(10);
-
-constexpr char kXid[] = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text";
 constexpr char kOpen[] =
     "SELECT lockstep.open($1::pg_catalog.int8, $2::pg_catalog.uuid, $3::pg_catalog.int4)";
 constexpr char kClose[] =
@@ -38,34 +31,6 @@ constexpr char kClose[] =
 // Where it is in each of the two.
 constexpr size_t kXidInPrologue = 1;
 constexpr size_t kXidInEpilogue = 2;
-
-// A setting and its value for this transaction.
-struct Setting {
-  const char* name;
-  std::string value;
-};
-
-Setting TimeoutOf(const char* name, absl::Duration value) {
-  return {name, absl::StrCat(absl::ToInt64Milliseconds(value), "ms")};
-}
-
-// Values are bound, so that nothing has to be quoted: set_config(..., true) is SET LOCAL. All in
-// one command, in their order: parsing costs more than setting.
-Command SetLocal(const std::vector<Setting>& settings) {
-  Command command;
-  for (const Setting& setting : settings) {
-    const size_t name = command.params.size() + 1;
-    absl::StrAppend(&command.sql, command.sql.empty() ? "SELECT " : ", ", "pg_catalog.set_config($",
-                    name, ", $", name + 1, ", true)");
-    command.params.push_back(Param(std::string(setting.name)));
-    command.params.push_back(Param(setting.value));
-  }
-  return command;
-}
-
-absl::Status CheckNotCancelled(const Cancellation& cancellation) {
-  return cancellation.requested() ? CancelledError(cancellation.why()) : absl::OkStatus();
-}
 
 // What is sent before the COMMIT: reset, prologue, the file's statements, epilogue.
 class Transaction {
@@ -83,7 +48,7 @@ class Transaction {
     if (closed_xid_ != xid_) {
       return Failed(MigrationOutcome::kRolledBack, ErrorOf(FenceBrokenError()));
     }
-    return Commit();
+    return CommitTransaction(session_, context_, migration_.version, xid_);
   }
 
  private:
@@ -110,12 +75,13 @@ class Transaction {
   void Compose() {
     commands_.assign(context_.reset.begin(), context_.reset.end());
     opening_ = commands_.size();
-    Add({{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"},
+    Add({{kBegin},
          {kXid},
          SetLocal({TimeoutOf("lock_timeout", kFenceLockTimeout)}),
          {kOpen, TokenParams()},
          SetLocal(AsOwner({TimeoutOf("lock_timeout", lock_timeout()),
-                           TimeoutOf("statement_timeout", statement_timeout())}))});
+                           TimeoutOf("statement_timeout", statement_timeout())},
+                          context_.settings))});
     commands_.back().then = Then::kTell;
     statements_ = commands_.size();
     for (const sql::Statement& statement : migration_.statements) {
@@ -133,7 +99,7 @@ class Transaction {
          {kXid},
          {kClose, std::move(close_params)},
          // Deferred triggers of the application run here, as the owner, not as the agent.
-         SetLocal(AsOwner({})),
+         SetLocal(AsOwner({}, context_.settings)),
          {"SET CONSTRAINTS ALL IMMEDIATE"}});
   }
 
@@ -156,10 +122,7 @@ class Transaction {
         session_.Stream(std::span(commands_).subspan(next_, end - next_),
                         [&](size_t, const Result& result) { Succeeded(result); });
     if (!status.ok()) {
-      // A cancel shows as an ordinary query_canceled.
-      return context_.cancellation.requested() && !postgres::IsConnectionLost(status)
-                 ? CancelledError(context_.cancellation.why())
-                 : status;
+      return CancelledOr(context_.cancellation, status);
     }
     if (session_.transaction_status() == TransactionStatus::kInTransaction) return status;
     --next_;  // It ended the transaction.
@@ -188,35 +151,8 @@ class Transaction {
     return Failed(MigrationOutcome::kNotOpened, std::move(error));
   }
 
-  MigrationResult Commit() {
-    // A cancel that hits a COMMIT waiting for a replica would report success without the replica.
-    context_.watch.Disarm();
-    MigrationResult result = CommitDisarmed();
-    context_.watch.Arm();
-    return result;
-  }
-
-  MigrationResult CommitDisarmed() {
-    if (absl::Status status = CheckNotCancelled(context_.cancellation); !status.ok()) {
-      return Failed(MigrationOutcome::kRolledBack, ErrorOf(status));
-    }
-    const absl::Status committed = session_.Execute("COMMIT").status();
-    if (committed.ok()) {
-      return {.outcome = MigrationOutcome::kCommitted, .xid = xid_, .error = std::nullopt};
-    }
-    if (postgres::IsConnectionLost(committed) || !session_.usable()) {
-      return Failed(MigrationOutcome::kInDoubt,
-                    ErrorOf(postgres::CommitInDoubtError(committed.message())));
-    }
-    return Failed(MigrationOutcome::kRolledBack, ErrorOf(committed));
-  }
-
   MigrationResult Failed(MigrationOutcome outcome, MigrationError error) {
-    if (session_.usable() && session_.transaction_status() != TransactionStatus::kIdle) {
-      // A failure of the ROLLBACK is a lost connection; the next use finds it.
-      (void)session_.Execute("ROLLBACK");
-    }
-    return {.outcome = outcome, .xid = xid_, .error = std::move(error)};
+    return apply::Failed(session_, outcome, xid_, std::move(error));
   }
 
   MigrationError ErrorOf(const absl::Status& status) const {
@@ -240,14 +176,6 @@ class Transaction {
   std::vector<postgres::Value> TokenParams() const {
     return {Param(context_.token.epoch), Param(context_.token.lease_id), Param(migration_.version)};
   }
-  // `settings`, and those under which the file's statements run; the role comes last.
-  std::vector<Setting> AsOwner(std::vector<Setting> settings) const {
-    settings.push_back({"search_path", search_path()});
-    const std::string& owner = context_.settings.owner_role;
-    if (!owner.empty()) settings.push_back({"role", owner});
-    return settings;
-  }
-  std::string search_path() const { return SafeSearchPath(context_.settings.search_path); }
   absl::Duration lock_timeout() const {
     return migration_.directives.lock_timeout.value_or(context_.settings.lock_timeout);
   }

@@ -8,7 +8,7 @@
 
 #include "engine/base/ids.h"
 #include "engine/catalog/bootstrap.h"
-#include "engine/chain/migration.h"
+#include "engine/chain/sharing.h"
 #include "tests/support/eventually.h"
 #include "tests/support/matchers.h"
 
@@ -30,6 +30,12 @@ void Bootstrap(const std::string& conninfo) {
   auto connection = postgres::Connection::Open({.conninfo = conninfo});
   Require(connection.status());
   Require(catalog::Bootstrap(**connection, {}));
+}
+
+// As publishing would store it; alone for what could not be published.
+chain::Sharing SharingOf(const std::string& sql) {
+  const auto migration = chain::ReadMigration("001_step.sql", sql);
+  return migration.ok() ? chain::SharingOf(*migration) : chain::Sharing::kAlone;
 }
 
 // Schema lockstep, made once for the shared server; a server of the test's own gets it afresh.
@@ -54,9 +60,10 @@ void LeasedDatabase::Publish(const std::string& sql) {
   const std::string digest = chain::DigestOf(chain::NormalizeText(sql));
   db_.Query(
       "INSERT INTO lockstep.migration (version, title, phase, transactional, sql, digest,"
-      " digest_algorithm, chain_hash, published_by) VALUES ($1, $2, 'expand', true, $3, $4, 'ls1',"
-      " $4, 'test')",
-      {Param(head_), Param(title), BytesParam(sql), BytesParam(digest)});
+      " digest_algorithm, chain_hash, published_by, sharing) VALUES ($1, $2, 'expand', true, $3,"
+      " $4, 'ls1', $4, 'test', $5)",
+      {Param(head_), Param(title), BytesParam(sql), BytesParam(digest),
+       Param(chain::SharingName(SharingOf(sql)))});
   db_.Query("UPDATE lockstep.chain SET head = $1", {Param(head_)});
   published_.push_back({.version = head_, .title = title, .sql = sql, .digest = digest});
 }
@@ -79,6 +86,24 @@ apply::RunSpec LeasedDatabase::Lease(chain::Version first, chain::Version last) 
   return spec;
 }
 
+apply::RunSpec LeasedDatabase::LeaseGrouped() {
+  apply::RunSpec spec = LeaseAll();
+  chain::Sharing before = chain::Sharing::kAlone;
+  for (size_t i = 0; i < spec.items.size(); ++i) {
+    const chain::Sharing sharing = SharingOf(spec.items[i].sql);
+    const bool joins = before == chain::Sharing::kAny && sharing != chain::Sharing::kAlone;
+    spec.items[i].group = joins ? spec.items[i - 1].group : spec.items[i].version;
+    before = sharing;
+  }
+  return spec;
+}
+
+apply::RunSpec LeasedDatabase::LeaseAsOneGroup() {
+  apply::RunSpec spec = LeaseAll();
+  for (apply::RunItem& item : spec.items) item.group = spec.items.front().version;
+  return spec;
+}
+
 apply::RunResult LeasedDatabase::Apply(const apply::RunSpec& spec) {
   apply::Cancellation nobody;
   return apply::ApplyRun(spec, nobody, nullptr);
@@ -93,6 +118,12 @@ int LeasedDatabase::HistorySize() {
   int size = -1;
   (void)absl::SimpleAtoi(Scalar("SELECT count(*) FROM lockstep.history"), &size);
   return size;
+}
+
+std::string LeasedDatabase::Groups() {
+  return Scalar(
+      "SELECT string_agg(first::text, ' ' ORDER BY version) FROM (SELECT version,"
+      " min(version) OVER (PARTITION BY xid) AS first FROM lockstep.history) h");
 }
 
 bool TerminateBackendRunning(TestDatabase& db, absl::string_view text) {

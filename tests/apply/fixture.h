@@ -34,6 +34,10 @@ class LeasedDatabase {
   // Gives the lease, under a new token, for these versions; what held it is fenced out.
   apply::RunSpec Lease(chain::Version first, chain::Version last);
   apply::RunSpec LeaseAll() { return Lease(1, head_); }
+  // The same, and whatever may share a transaction with its neighbours is marked to do so.
+  apply::RunSpec LeaseGrouped();
+  // The same, and all of it is marked as one group, whether it may share or not.
+  apply::RunSpec LeaseAsOneGroup();
 
   // Applies as the agent; nobody cancels.
   static apply::RunResult Apply(const apply::RunSpec& spec);
@@ -42,6 +46,8 @@ class LeasedDatabase {
 
   // How many versions the history has.
   int HistorySize();
+  // "1 1 3": for each applied version the first that was committed with it.
+  std::string Groups();
 
  private:
   TestDatabase db_;

@@ -5,6 +5,7 @@
 //   bench-engine COORDINATOR_CONNINFO MIGRATOR_CONNINFO
 #include <cstdio>
 
+#include "coordinator/operation/groups.h"
 #include "coordinator/operation/plan.h"
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/leader_store.h"
@@ -35,6 +36,11 @@ absl::StatusOr<std::optional<Run>> NextRunOf(postgres::Connection& connection) {
   return coordinator::NextRun(coordinator::MakePlan({chain, std::move(pending)}, 0, true));
 }
 
+absl::StatusOr<bool> NeverServed(postgres::Connection& connection) {
+  ASSIGN_OR_RETURN(const auto chain, coordinator::ReadChain(connection));
+  return chain.never_served;
+}
+
 absl::StatusOr<apply::RunSpec> Lease(postgres::Connection& connection,
                                      const coordinator::LeaderToken& leader, const Run& run) {
   ASSIGN_OR_RETURN(const auto seen, coordinator::ReadLease(connection));
@@ -46,6 +52,7 @@ absl::StatusOr<apply::RunSpec> Lease(postgres::Connection& connection,
                                                             .operation = "op-bench",
                                                             .ttl = absl::Seconds(30)}));
   ASSIGN_OR_RETURN(const auto settings, coordinator::ReadSettings(connection));
+  ASSIGN_OR_RETURN(const bool never_served, NeverServed(connection));
   apply::RunSpec spec{.token = {.epoch = token.epoch, .lease_id = token.lease_id},
                       .settings = {.owner_role = settings.owner_role,
                                    .search_path = settings.search_path,
@@ -54,12 +61,15 @@ absl::StatusOr<apply::RunSpec> Lease(postgres::Connection& connection,
   for (auto next = run.first; next <= run.last;) {
     ASSIGN_OR_RETURN(auto texts,
                      coordinator::ReadTexts(connection, next, run.last, kMaxFetchBytes));
-    for (auto& text : texts) {
+    const auto groups = coordinator::GroupsOf(texts, never_served);
+    for (size_t i = 0; i < texts.size(); ++i) {
+      auto& text = texts[i];
       next = text.entry.version + 1;
       spec.items.push_back({.version = text.entry.version,
                             .title = std::move(text.entry.title),
                             .sql = std::move(text.sql),
-                            .digest = std::move(text.entry.digest)});
+                            .digest = std::move(text.entry.digest),
+                            .group = groups[i]});
     }
   }
   return spec;

@@ -77,12 +77,12 @@ void LockstepDatabase::Publish(const std::vector<Spec>& specs) {
     FailUnless(
         admin_
             ->Query("SELECT lockstep.publish_migration($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-                    "$11, 'ls1-sha256', $12, 'tester')",
+                    "$11, 'ls1-sha256', $12, 'tester', $13)",
                     {Param(leader_.epoch), Param(leader_.holder), BytesParam(parent),
                      Param(version), Param(title), Param(spec.phase), Param(spec.transactional),
                      postgres::IntArrayParam(spec.waits_for),
                      postgres::TextArrayParam(spec.needs_backfill), BytesParam(sql),
-                     BytesParam(digests_.back()), BytesParam(hashes_.back())})
+                     BytesParam(digests_.back()), BytesParam(hashes_.back()), Param(spec.sharing)})
             .status());
     if (!spec.touches.has_value()) continue;
     FailUnless(admin_

@@ -40,6 +40,7 @@ struct Spec {
   std::optional<std::vector<std::string>> touches = {};
   std::vector<std::string> needs_backfill = {};
   bool transactional = true;
+  std::string sharing = "alone";
 };
 
 // The name of a database with schema lockstep, made once per test binary.

@@ -88,7 +88,7 @@ TEST_F(RightsTest, EveryTableAndColumnHasAComment) {
 }
 
 TEST_F(RightsTest, AgentsMayOpenCloseAndAskForTheOutcomeOnly) {
-  EXPECT_EQ(ExecutableBy("lockstep_agents"), "close open outcome");
+  EXPECT_EQ(ExecutableBy("lockstep_agents"), "close close_group open open_group outcome");
   EXPECT_EQ(
       TablesFor("lockstep_agents", "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"),
       "");

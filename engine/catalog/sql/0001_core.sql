@@ -82,6 +82,7 @@ CREATE TABLE lockstep.migration (
   waits_for integer[] NOT NULL DEFAULT '{}',
   needs_backfill text[] NOT NULL DEFAULT '{}',
   touches text[],
+  sharing text NOT NULL DEFAULT 'alone' CHECK (sharing IN ('alone', 'last', 'any')),
   sql bytea NOT NULL,
   digest bytea NOT NULL,
   digest_algorithm text NOT NULL,
@@ -99,6 +100,7 @@ COMMENT ON COLUMN lockstep.migration.transactional IS 'False when it cannot run 
 COMMENT ON COLUMN lockstep.migration.waits_for IS 'Contracts that must be done before it';
 COMMENT ON COLUMN lockstep.migration.needs_backfill IS 'Data jobs that must be done before it';
 COMMENT ON COLUMN lockstep.migration.touches IS 'Tables and columns it touches; NULL when not known';
+COMMENT ON COLUMN lockstep.migration.sharing IS 'Whether it may share a transaction: alone: no; last: with those before it; any: also with those after it';
 COMMENT ON COLUMN lockstep.migration.sql IS 'Its text as published';
 COMMENT ON COLUMN lockstep.migration.digest IS 'SHA-256 over its tokens';
 COMMENT ON COLUMN lockstep.migration.digest_algorithm IS 'Lexer and hash of the digest';
@@ -173,6 +175,7 @@ COMMENT ON COLUMN lockstep.history.how IS 'run, adopted, baselined or override';
 CREATE TABLE lockstep.opened (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   version integer NOT NULL,
+  last integer,
   epoch bigint NOT NULL,
   lease_id uuid NOT NULL,
   xid xid8 NOT NULL,
@@ -180,7 +183,8 @@ CREATE TABLE lockstep.opened (
 );
 COMMENT ON TABLE lockstep.opened IS 'The migration transaction between open and close; never a committed row';
 COMMENT ON COLUMN lockstep.opened.singleton IS 'Always true: the primary key lets one backend in';
-COMMENT ON COLUMN lockstep.opened.version IS 'Which migration';
+COMMENT ON COLUMN lockstep.opened.version IS 'Which migration; the first of a group';
+COMMENT ON COLUMN lockstep.opened.last IS 'Of a group the last; NULL for one migration';
 COMMENT ON COLUMN lockstep.opened.epoch IS 'First half of the token';
 COMMENT ON COLUMN lockstep.opened.lease_id IS 'Second half of the token';
 COMMENT ON COLUMN lockstep.opened.xid IS 'The transaction';

@@ -2,7 +2,8 @@
 -- of the caller, which publishes all of a request or nothing.
 CREATE OR REPLACE FUNCTION lockstep.publish_migration(p_epoch bigint, p_holder uuid, p_parent_hash bytea,
   p_version integer, p_title text, p_phase text, p_transactional boolean, p_waits_for integer[],
-  p_needs_backfill text[], p_sql bytea, p_digest bytea, p_algorithm text, p_chain_hash bytea, p_actor text)
+  p_needs_backfill text[], p_sql bytea, p_digest bytea, p_algorithm text, p_chain_hash bytea, p_actor text,
+  p_sharing text DEFAULT 'alone')
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
@@ -13,9 +14,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'LS012', MESSAGE = 'the published chain has moved on';
   END IF;
   INSERT INTO lockstep.migration (version, title, phase, transactional, waits_for, needs_backfill, sql,
-    digest, digest_algorithm, chain_hash, published_by)
+    digest, digest_algorithm, chain_hash, published_by, sharing)
   VALUES (p_version, p_title, p_phase, p_transactional, p_waits_for, p_needs_backfill, p_sql, p_digest,
-    p_algorithm, p_chain_hash, p_actor);
+    p_algorithm, p_chain_hash, p_actor, p_sharing);
   PERFORM lockstep.emit('published', p_version, NULL, jsonb_build_object('title', p_title, 'by', p_actor));
 END $$;
 

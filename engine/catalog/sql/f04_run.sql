@@ -195,7 +195,7 @@ RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_
 DECLARE o record; l record; m record; who text;
 BEGIN
   DELETE FROM lockstep.opened x WHERE x.xid = pg_current_xact_id_if_assigned() AND x.epoch = p_epoch
-     AND x.lease_id = p_lease AND x.version = p_version RETURNING * INTO o;
+     AND x.lease_id = p_lease AND x.version = p_version AND x.last IS NULL RETURNING * INTO o;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS002', MESSAGE = 'close without open in this transaction';
   END IF;

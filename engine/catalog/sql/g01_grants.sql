@@ -7,7 +7,8 @@ DO $$
 BEGIN
   IF (SELECT NOT single_role FROM lockstep.setting) THEN
     GRANT USAGE ON SCHEMA lockstep TO lockstep_agents, lockstep_services, lockstep_coordinators;
-    GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.outcome TO lockstep_agents;
+    GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.open_group, lockstep.close_group,
+      lockstep.outcome TO lockstep_agents;
     GRANT EXECUTE ON FUNCTION lockstep.admit, lockstep.gate TO lockstep_services;
     GRANT SELECT ON ALL TABLES IN SCHEMA lockstep TO lockstep_coordinators;
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA lockstep TO lockstep_coordinators;

@@ -1,0 +1,86 @@
+#include "engine/apply/transaction.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "engine/apply/search_path.h"
+#include "engine/postgres/errors.h"
+
+namespace lockstep::apply {
+namespace {
+
+using postgres::Command;
+using postgres::Param;
+using postgres::ScriptSession;
+using postgres::TransactionStatus;
+
+MigrationResult CommitDisarmed(ScriptSession& session, const MigrationContext& context,
+                               chain::Version version, const std::string& xid) {
+  if (absl::Status status = CheckNotCancelled(context.cancellation); !status.ok()) {
+    return Failed(session, MigrationOutcome::kRolledBack, xid, RunErrorOf(version, status));
+  }
+  const absl::Status committed = session.Execute("COMMIT").status();
+  if (committed.ok()) {
+    return {.outcome = MigrationOutcome::kCommitted, .xid = xid, .error = std::nullopt};
+  }
+  if (postgres::IsConnectionLost(committed) || !session.usable()) {
+    return Failed(session, MigrationOutcome::kInDoubt, xid,
+                  RunErrorOf(version, postgres::CommitInDoubtError(committed.message())));
+  }
+  return Failed(session, MigrationOutcome::kRolledBack, xid, RunErrorOf(version, committed));
+}
+
+}  // namespace
+
+Setting TimeoutOf(const char* name, absl::Duration value) {
+  return {name, absl::StrCat(absl::ToInt64Milliseconds(value), "ms")};
+}
+
+Command SetLocal(const std::vector<Setting>& settings) {
+  Command command;
+  for (const Setting& setting : settings) {
+    const size_t name = command.params.size() + 1;
+    absl::StrAppend(&command.sql, command.sql.empty() ? "SELECT " : ", ", "pg_catalog.set_config($",
+                    name, ", $", name + 1, ", true)");
+    command.params.push_back(Param(std::string(setting.name)));
+    command.params.push_back(Param(setting.value));
+  }
+  return command;
+}
+
+std::vector<Setting> AsOwner(std::vector<Setting> settings, const RunSettings& run) {
+  settings.push_back({"search_path", SafeSearchPath(run.search_path)});
+  if (!run.owner_role.empty()) settings.push_back({"role", run.owner_role});
+  return settings;
+}
+
+absl::Status CheckNotCancelled(const Cancellation& cancellation) {
+  return cancellation.requested() ? CancelledError(cancellation.why()) : absl::OkStatus();
+}
+
+absl::Status CancelledOr(const Cancellation& cancellation, const absl::Status& status) {
+  return cancellation.requested() && !postgres::IsConnectionLost(status)
+             ? CancelledError(cancellation.why())
+             : status;
+}
+
+MigrationResult CommitTransaction(ScriptSession& session, const MigrationContext& context,
+                                  chain::Version version, const std::string& xid) {
+  // A cancel that hits a COMMIT waiting for a replica would report success without the replica.
+  context.watch.Disarm();
+  MigrationResult result = CommitDisarmed(session, context, version, xid);
+  context.watch.Arm();
+  return result;
+}
+
+MigrationResult Failed(ScriptSession& session, MigrationOutcome outcome, const std::string& xid,
+                       MigrationError error) {
+  if (session.usable() && session.transaction_status() != TransactionStatus::kIdle) {
+    // A failure of the ROLLBACK is a lost connection; the next use finds it.
+    (void)session.Execute("ROLLBACK");
+  }
+  return {.outcome = outcome, .xid = xid, .error = std::move(error)};
+}
+
+}  // namespace lockstep::apply
