@@ -9,7 +9,7 @@ namespace lockstep::bench {
 
 // The Playground's 16 migrations, one fenced transaction each.
 void Playground(Stage& stage);
-// 1,000 generated migrations.
+// 1,000 generated migrations, one fenced transaction each and in groups.
 void Generated(Stage& stage);
 // CheckGate: warm, cold, and how soon it follows an applied version.
 void Gate(Stage& stage);

@@ -75,6 +75,10 @@ void PretendApplied(testing::TestDatabase& db) {
       "UPDATE lockstep.chain SET applied = head; ANALYZE lockstep.migration, lockstep.history");
 }
 
+int GovernedDatabase::Transactions() {
+  return std::stoi(db_.Scalar("SELECT count(DISTINCT xid) FROM lockstep.history"));
+}
+
 void GovernedDatabase::CheckApplied(int last, const std::string& expected) {
   const std::string versions =
       db_.Scalar("SELECT string_agg(version::text, ',' ORDER BY version) FROM lockstep.history");

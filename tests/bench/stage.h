@@ -38,12 +38,16 @@ class GovernedDatabase {
   testing::TestDatabase& db() { return db_; }
   const std::string& owner() const { return owner_; }
   std::string migrator() const { return db_.conninfo(migrator_); }
+  // As after the first service: from then on no migrations share a transaction.
+  void PretendServed() { db_.Query("UPDATE lockstep.chain SET first_served_at = now()"); }
   // How long it took to create schema lockstep.
   double set_up_seconds() const { return set_up_seconds_; }
 
   // Throws unless versions 1..`last` are in the history, once each, and everything that `chain`
   // creates is there as `expected` (SchemaDigest) says.
   void CheckApplied(int last, const std::string& expected);
+  // In how many transactions they were applied.
+  int Transactions();
 
  private:
   testing::TestDatabase db_;

@@ -39,28 +39,41 @@ Contender LibpqLoop(Stage& stage, Chain& chain) {
           }};
 }
 
-Contender Engine(Stage& stage, Chain& chain, double& set_up_seconds) {
+// On a database that was never served neighbours share a transaction, elsewhere each has its own.
+enum class Served { kNever, kYes };
+
+void CheckGrouping(GovernedDatabase& governed, Served served, size_t migrations) {
+  const auto transactions = static_cast<size_t>(governed.Transactions());
+  Require(served == Served::kYes ? transactions == migrations : transactions < migrations,
+          "migrations shared transactions where they should not, or did not where they should");
+}
+
+Contender Engine(Stage& stage, Chain& chain, Served served, double& set_up_seconds) {
   return {
-      "engine", [&stage, &chain, &set_up_seconds] {
+      "engine", [&stage, &chain, served, &set_up_seconds] {
         GovernedDatabase governed(stage);
         PublishChain(governed.db(), chain.loaded);
+        if (served == Served::kYes) governed.PretendServed();
         set_up_seconds = governed.set_up_seconds();
         const Sample sample = RunProgram(
             {.argv = {ProgramPath("bench-engine"), governed.db().conninfo(), governed.migrator()}});
         governed.CheckApplied(static_cast<int>(chain.loaded.migrations.size()), chain.schema);
+        CheckGrouping(governed, served, chain.loaded.migrations.size());
         return sample;
       }};
 }
 
 // The command as CI runs it: process start, leadership, publishing, plan and operation included.
-Contender Direct(Stage& stage, Chain& chain) {
-  return {"direct", [&stage, &chain] {
+Contender Direct(Stage& stage, Chain& chain, Served served) {
+  return {"direct", [&stage, &chain, served] {
             GovernedDatabase governed(stage);
+            if (served == Served::kYes) governed.PretendServed();
             const Sample sample =
                 RunProgram({.argv = {ProgramPath("lockstep"), "upgrade", "--direct", "--yes",
                                      "--database", governed.db().conninfo(), "--migrate-database",
                                      governed.migrator(), "--migrations", chain.directory}});
             governed.CheckApplied(static_cast<int>(chain.loaded.migrations.size()), chain.schema);
+            CheckGrouping(governed, served, chain.loaded.migrations.size());
             return sample;
           }};
 }
@@ -112,8 +125,9 @@ void Playground(Stage& stage) {
   Chain chain{.directory = testing::SourcePath("migrations"),
               .loaded = LoadChain(testing::SourcePath("migrations"))};
   double set_up = 0;
-  std::vector<Contender> contenders = {LibpqLoop(stage, chain), Engine(stage, chain, set_up),
-                                       Direct(stage, chain)};
+  std::vector<Contender> contenders = {
+      LibpqLoop(stage, chain), Engine(stage, chain, Served::kYes, set_up),
+      Direct(stage, chain, Served::kYes), Direct(stage, chain, Served::kNever)};
   (void)contenders[0].run();  // What its schema is compared with.
   const std::string alembic = AlembicVersion();
   testing::TempDir project;
@@ -126,6 +140,7 @@ void Playground(Stage& stage) {
   const Rounds rounds = TakeTurns(contenders, stage.Choose(9, 2));
   AddLoop(stage, rounds, 2, "playground", kDirect, 1.2, "16 migrations");
   AddLoop(stage, rounds, 1, "playground", kEngine, 1.2, "16 migrations");
+  AddLoop(stage, rounds, 3, "playground", absl::StrCat(kDirect, ", grouped"), 1.2, "16 migrations");
   if (alembic.empty()) {
     stage.report().Note("Alembic: not installed, not measured");
   } else {
@@ -141,14 +156,20 @@ void Generated(Stage& stage) {
   WriteGeneratedChain(directory.File("chain"), count);
   Chain chain{.directory = directory.File("chain"), .loaded = LoadChain(directory.File("chain"))};
   double set_up = 0;
-  const std::vector<Contender> contenders = {LibpqLoop(stage, chain), Engine(stage, chain, set_up),
-                                             Direct(stage, chain)};
+  const std::vector<Contender> contenders = {
+      LibpqLoop(stage, chain), Engine(stage, chain, Served::kYes, set_up),
+      Direct(stage, chain, Served::kYes), Engine(stage, chain, Served::kNever, set_up),
+      Direct(stage, chain, Served::kNever)};
   (void)contenders[0].run();  // What its schema is compared with.
   const Rounds rounds = TakeTurns(contenders, stage.Choose(5, 1));
   AddLoop(stage, rounds, 2, "generated", kDirect, 1.3,
           absl::StrCat(count, " migrations one by one"));
   AddLoop(stage, rounds, 1, "generated", kEngine, 1.3,
           absl::StrCat(count, " migrations one by one"));
+  AddLoop(stage, rounds, 4, "generated", absl::StrCat(kDirect, ", grouped"), 1.0,
+          absl::StrCat(count, " migrations in groups"));
+  AddLoop(stage, rounds, 3, "generated", absl::StrCat(kEngine, ", grouped"), 1.0,
+          absl::StrCat(count, " migrations in groups"));
 }
 
 }  // namespace lockstep::bench

@@ -21,6 +21,11 @@
  *
  * Two backends may hold the same token (an orphan and its successor) or different ones (a zombie and the present holder).
  *
+ * A group (open_group, close_group) is not modelled by itself: it is `open` of its first version, and one transaction that writes
+ * what `close` would have written version by version. Every state in which another party can look is one that the single open
+ * and close also reach, those between two versions of a group left out; a transaction with fewer steps has fewer interleavings,
+ * not more. What groups add (never served, only what may share) restricts when `open` succeeds.
+ *
  * Mutations take one rule away; README.md says what each must break. REACH* turn a goal into an assertion, which must then fail.
  */
 
