@@ -21,10 +21,8 @@
  *
  * Two backends may hold the same token (an orphan and its successor) or different ones (a zombie and the present holder).
  *
- * A group (open_group, close_group) is not modelled by itself: it is `open` of its first version, and one transaction that writes
- * what `close` would have written version by version. Every state in which another party can look is one that the single open
- * and close also reach, those between two versions of a group left out; a transaction with fewer steps has fewer interleavings,
- * not more. What groups add (never served, only what may share) restricts when `open` succeeds.
+ * GROUP lets a backend open its version together with those that follow it in the run, and close them in one transaction. Which
+ * versions may share one, and that the database was never served, only restricts when that `open` succeeds; it is left out.
  *
  * Mutations take one rule away; README.md says what each must break. REACH* turn a goal into an assertion, which must then fail.
  */
@@ -423,6 +421,9 @@ proctype Coordinator(byte id) {
 
 proctype Backend(byte id) {
   byte token = 0, v = 0, tokens = 0, tries = 0;
+#ifdef GROUP
+  byte upto = 0;                                  /* the last version of what was opened together */
+#endif
   do
   :: atomic { token==0 && tokens<TOKENS && lease==HELD -> token = epoch; v = first; tokens++ }   /* old by the time it is used */
 
@@ -433,7 +434,14 @@ proctype Backend(byte id) {
 #endif
        if                                         /* open */
        :: OPENTOKEN && OPENORDER && OPENALONE && OPENWHOLE && OPENGATE ->
-          alive = alive | BIT(id); opened = opened | BIT(id); keyshare = keyshare | BIT(id)
+          alive = alive | BIT(id); opened = opened | BIT(id); keyshare = keyshare | BIT(id);
+#ifdef GROUP
+          upto = v;
+          do
+          :: upto<last -> upto++                  /* open_group: a range of the run */
+          :: break
+          od
+#endif
        :: else -> token = 0; v = 0
        fi };
      if
@@ -455,6 +463,17 @@ proctype Backend(byte id) {
           if
           :: IN(alive,id) && CLOSETOKEN && CLOSEORDER ->
              CHECK(epoch==token && lease==HELD, I3_broken);
+#ifdef GROUP
+             do
+             :: v<upto ->                         /* the rows of the versions before the last, in the same commit */
+                if :: IN(effect,v) -> again = 1 :: else fi;
+#ifndef PARTCLOSE
+                hist = hist | BIT(v);
+#endif
+                effect = effect | BIT(v); applied = v; v++
+             :: else -> break
+             od;
+#endif
              if :: IN(effect,v) -> again = 1 :: else fi;
              hist = hist | BIT(v); effect = effect | BIT(v);
              if
@@ -480,6 +499,9 @@ proctype Backend(byte id) {
              fi
           :: else -> token = 0; v = 0
           fi;
+#ifdef GROUP
+          upto = 0;
+#endif
           gone(id) }
      :: else
      fi

@@ -16,6 +16,7 @@ export LC_ALL=C
 cases() {
   sed -e 's/[ \t]*|[ \t]*/|/g' -e '/^[ \t]*#/d' -e '/^[ \t]*$/d' <<'TABLE'
 run  | FENCE EXP3 TRIES=3 REVOKES=1             | pass                    | quick | run 1..3, takeover and revoke at any point
+run  | FENCE EXP3 GROUP TRIES=3 REVOKES=1       | pass                    | quick | the same, neighbours in one transaction
 run  | FENCE NTX3 TRIES=3 REVOKES=1             | pass                    | quick | run 1..2, then a non-transactional migration
 run  | GATE STARTS=1                            | pass                    | quick | two instances, contract at the end of the chain
 run  | GATE NTXC STARTS=1                       | pass                    | quick | the contract is non-transactional
@@ -23,6 +24,7 @@ run  | LANE STARTS=1                            | pass                    | quic
 run  | LANE CONFLICT STARTS=1                   | pass                    | quick | 3 waits for contract 2
 run  | LANE2 STARTS=1                           | pass                    | quick | two contracts, one barrier
 run  | FENCE EXP3 GRANTS=3 TOKENS=3             | pass                    | full  | run 1..3, takeover and revoke at any point
+run  | FENCE EXP3 GROUP GRANTS=3 TOKENS=3       | pass                    | full  | the same, neighbours in one transaction
 run  | FENCE NTX3 GRANTS=3 TOKENS=3             | pass                    | full  | run 1..2, then a non-transactional migration
 run  | GATE GRANTS=3 TOKENS=3                   | pass                    | full  | two instances, contract at the end of the chain
 run  | GATE NTXC GRANTS=3 TOKENS=3              | pass                    | full  | the contract is non-transactional
@@ -50,6 +52,9 @@ run  | FENCE EXP3 NOFENCE NOEXCL                | fail:I4_broken          | quic
 run  | FENCE EXP3 NOORDER                       | fail:I4_broken          | quick | `open` does not ask for the next version
 run  | FENCE EXP3 NOLFENCE                      | fail:I5_broken          | quick | leader writes are not fenced
 run  | FENCE EXP3 NOMUSTCLOSE                   | fail:I2_broken          | quick | a COMMIT between `open` and `close` goes through
+run  | FENCE EXP3 GROUP NOMUSTCLOSE             | fail:I2_broken          | quick | a COMMIT in the middle of a group goes through
+run  | FENCE EXP3 GROUP PARTCLOSE               | fail:I2_broken,I1_broken | quick | a group is closed as if it were its last version alone
+run  | FENCE EXP3 GROUP NOEXCL                  | fail:I4_broken          | quick | two backends of one token, one of them with a group
 run  | FENCE NTX3 NOADV                         | fail:I4_broken          | quick | no advisory lock
 run  | FENCE NTX3 EARLYCLR                      | fail:inflight_wrong     | quick | revoking clears `inflight` at once
 run  | GATE BARRIEREND                          | fail:barrier_lost       | quick | the end of any run lifts the barrier
