@@ -51,10 +51,10 @@ bool CountsAsRewrite(const TracedRelation& relation) {
          (relation.kind == 'r' || relation.kind == 'm' || relation.kind == 'i');
 }
 
-// Whether a query reads all of a table is for the planner to decide, and hurts nobody.
-bool ScansCount(const sql::StatementFacts& facts) {
-  return facts.kind != sql::StatementClassKind::kData &&
-         facts.kind != sql::StatementClassKind::kQuery;
+// What is read under a lock that keeps nobody waiting hurts nobody, and for a query it is for the
+// planner to decide whether all of a table is read.
+bool ScanCounts(const Claim& claim) {
+  return claim.lock == LockMode::kNone || claim.lock > LockMode::kRowExclusive;
 }
 
 bool IsIndex(const TracedRelation& relation) {
@@ -95,7 +95,7 @@ std::vector<Disagreement> Weaker(const sql::StatementFacts& facts, const Trace& 
     if (CountsAsRewrite(seen) && !claim.rewrite) {
       weaker.push_back({seen.name, "rewrite", Text(false), Text(true)});
     }
-    if (ScansCount(facts) && seen.scans > 0 && !claim.scan && !claim.rewrite) {
+    if (ScanCounts(claim) && seen.scans > 0 && !claim.scan && !claim.rewrite) {
       weaker.push_back({seen.name, "scan", Text(false), Text(true)});
     }
   }
@@ -115,7 +115,7 @@ std::vector<Disagreement> Stronger(const sql::StatementFacts& facts, const Trace
     if (claim.rewrite && !seen.rewritten) {
       stronger.push_back({name, "rewrite", Text(true), Text(false)});
     }
-    if (ScansCount(facts) && claim.scan && seen.scans == 0) {
+    if (ScanCounts(claim) && claim.scan && seen.scans == 0) {
       stronger.push_back({name, "scan", Text(true), Text(false)});
     }
   }

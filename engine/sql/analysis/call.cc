@@ -66,16 +66,24 @@ void AnalyzeAdvisoryLock(absl::string_view name, Node call, StatementContext& co
       .hint = "leave it out: lockstep sees to it that one migration runs at a time";
 }
 
+// The sequence that nextval('app.s') and its kin are about; empty when it is computed.
+model::Name SequenceOf(Node call) {
+  const Node sequence = ConstantOf(call["args"].At(0));
+  const std::string text = absl::AsciiStrToLower(sequence.text());
+  const size_t dot = text.find('.');
+  return dot == std::string::npos
+             ? model::Name{.name = text}
+             : model::Name{.schema = text.substr(0, dot), .name = text.substr(dot + 1)};
+}
+
+void LockSequence(Node call, LockMode mode, StatementContext& context) {
+  const model::Relation* sequence = context.Find(SequenceOf(call));
+  if (sequence != nullptr) context.Lock(*sequence, mode);
+}
+
 void AnalyzeSetval(Node call, StatementContext& context) {
   const Node sequence = ConstantOf(call["args"].At(0));
-  model::Name name;
-  if (sequence) {
-    const std::string text = absl::AsciiStrToLower(sequence.text());
-    const size_t dot = text.find('.');
-    name = dot == std::string::npos
-               ? model::Name{.name = text}
-               : model::Name{.schema = text.substr(0, dot), .name = text.substr(dot + 1)};
-  }
+  const model::Name name = SequenceOf(call);
   const model::Relation* relation = sequence ? context.Find(name) : nullptr;
   if (relation != nullptr) {
     context.Touches(*relation, "", Effect::kWrite);
@@ -106,9 +114,9 @@ void AnalyzeSetConfig(Node call, StatementContext& context) {
   }
   const Node value = ConstantOf(call["args"].At(1));
   const Node local = ConstantOf(call["args"].At(2));
-  SettingChange change{
-      .name = name.text(),
-      .local = local["boolval"]["boolval"].flag() || local.text() == "t" || local.text() == "true"};
+  SettingChange change{.name = name.text(),
+                       .local = local.body()["boolval"]["boolval"].flag() || local.text() == "t" ||
+                                local.text() == "true"};
   if (value) change.values.emplace_back(value.text());
   AnalyzeSetting(change, call, context);
 }
@@ -119,6 +127,8 @@ void AnalyzeBuiltin(absl::string_view name, Node call, StatementContext& context
     AnalyzeAdvisoryLock(name, call, context);
   } else if (name == "setval") {
     AnalyzeSetval(call, context);
+  } else if (name == "nextval" || name == "currval") {
+    LockSequence(call, LockMode::kRowExclusive, context);
   } else if (name == "set_config") {
     AnalyzeSetConfig(call, context);
   } else if (name == "pg_notify") {
@@ -134,7 +144,16 @@ Volatility Least(Volatility a, Volatility b) { return std::max(a, b); }
 Node ConstantOf(Node expression) {
   Node node = expression;
   while (const Node cast = node.As("TypeCast")) node = cast["arg"];
-  return node.As("A_Const");
+  return node.type() == "A_Const" ? node : Node();
+}
+
+void LockNamedSequences(Node expression, StatementContext& context) {
+  Walk(expression, [&](absl::string_view name, Node node) {
+    if (name == "FuncCall" && model::NameOf(node["funcname"]).name == "nextval") {
+      LockSequence(node, LockMode::kAccessShare, context);
+    }
+    return true;
+  });
 }
 
 void AnalyzeCall(Node call, StatementContext& context) {

@@ -12,8 +12,11 @@ namespace lockstep::sql {
 // Arguments are not looked at.
 void AnalyzeCall(Node call, StatementContext& context);
 
-// The text of a constant, casts around it left out: 'x'::regclass. Absent for anything else.
+// The constant (an A_Const node), casts around it left out: 'x'::regclass. Absent for anything else.
 Node ConstantOf(Node expression);
+
+// The sequences of nextval in an expression that is stored, as a default is: they are looked up.
+void LockNamedSequences(Node expression, StatementContext& context);
 
 // dynamic.cc. Calls of the function or procedure `name` by what the catalog knows of its body.
 // `call` is where the findings point.

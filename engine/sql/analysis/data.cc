@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -196,6 +197,20 @@ void CheckRepeatableInsert(const model::Relation& relation, Node statement,
   finding.object = relation.name.text();
 }
 
+// Columns that the INSERT does not name take their values from their sequences.
+void LockSequencesOf(const model::Relation& relation, Node columns, StatementContext& context) {
+  std::set<std::string> given;
+  for (const Node item : columns.Items()) {
+    given.emplace(item.As("ResTarget")["name"].text());
+  }
+  for (const auto& [name, sequence] : context.db.relations) {
+    if (!sequence.owned_by.has_value() || sequence.owned_by->first != relation.name) continue;
+    if (!given.contains(sequence.owned_by->second)) {
+      context.Lock(sequence, LockMode::kRowExclusive);
+    }
+  }
+}
+
 // ---- The statements.
 
 // The table that a data statement writes; nullptr when it is one of the catalog.
@@ -215,6 +230,7 @@ void AnalyzeInsert(Node statement, StatementContext& context) {
   WriteRows(*relation, true, false, context);
   context.Touches(*relation, "", Effect::kWrite);
   LockPartners(*relation, false, context);
+  LockSequencesOf(*relation, statement["cols"], context);
   CheckRepeatableInsert(*relation, statement, context);
 }
 

@@ -1,5 +1,6 @@
 // DROP INDEX.
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "engine/sql/analysis/families.h"
+#include "engine/sql/analysis/table_copy.h"
 
 namespace lockstep::sql {
 namespace {
@@ -61,6 +63,21 @@ void ReportDrop(const Relation& table, const Index& index, bool concurrent,
                        index.unique ? ContractKind::kRemove : ContractKind::kPerf);
 }
 
+// The index of a partitioned table goes with those of its partitions: the first that is defined
+// alike, because which is attached is not in the catalog.
+void DropFromPartitions(const Relation& table, const Index& index, LockMode mode,
+                        StatementContext& context) {
+  if (table.kind != model::RelationKind::kPartitionedTable) return;
+  for (Relation* partition : context.db.Descendants(table)) {
+    context.Lock(*partition, mode);
+    const auto part = std::find_if(partition->indexes.begin(), partition->indexes.end(),
+                                   [&](const Index& other) { return SameIndex(other, index); });
+    if (part == partition->indexes.end()) continue;
+    context.LockIndex(*partition, part->name, mode);
+    partition->indexes.erase(part);
+  }
+}
+
 void DropKnown(Relation& table, const Index& index, Node statement, StatementContext& context) {
   const bool concurrent = statement["concurrent"].flag();
   const LockMode mode = concurrent ? LockMode::kShareUpdateExclusive : LockMode::kAccessExclusive;
@@ -69,11 +86,7 @@ void DropKnown(Relation& table, const Index& index, Node statement, StatementCon
   context.Touches(table, index.columns.size() == 1 ? index.columns.front() : "", Effect::kAlter);
   context.TouchesObject(ObjectClass::kIndex, {table.name.schema, index.name}, Effect::kBreak,
                         !table.is_new);
-  if (table.kind == model::RelationKind::kPartitionedTable) {
-    for (const Relation* partition : context.db.Descendants(table)) {
-      context.Lock(*partition, mode);
-    }
-  }
+  DropFromPartitions(table, index, mode, context);
   const bool cascade = statement["behavior"].text() == "DROP_CASCADE";
   if (cascade && index.unique) ClaimReferences(table, context);
   ReportDrop(table, index, concurrent, context);

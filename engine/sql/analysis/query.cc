@@ -69,16 +69,29 @@ class Query {
     }
     if (IsCatalog(name) || context_.IsKnownMissing(name)) return;
     const model::Relation& relation = context_.Resolve(name);
+    ReadRelation(relation, mode);
+  }
+
+  // A view reads what it is made of.
+  void ReadRelation(const model::Relation& relation, LockMode mode) {
     context_.Lock(relation, mode);
     context_.Touches(relation, "", Effect::kRead);
+    if (relation.kind != model::RelationKind::kView) return;
+    for (const auto& [name, columns] : relation.view_reads) {
+      if (const model::Relation* source = context_.Find(name)) ReadRelation(*source, mode);
+    }
   }
 
   // FOR UPDATE and its kin.
   void LockRows() {
     const Node clauses = locking_["lockingClause"];
-    for (const Node range : locking_["fromClause"].Items()) {
-      const Node table = range.As("RangeVar");
-      if (!table || !IsLocked(table, clauses)) continue;
+    std::vector<Node> ranges;  // Those of joins, too.
+    Walk(locking_["fromClause"], [&](absl::string_view name, Node node) {
+      if (name == "RangeVar") ranges.push_back(node);
+      return true;
+    });
+    for (const Node table : ranges) {
+      if (!IsLocked(table, clauses)) continue;
       Read(table, LockMode::kRowShare);
       const model::Relation* relation = context_.Find(table);
       if (relation == nullptr || locking_["whereClause"] || locking_["limitCount"]) continue;

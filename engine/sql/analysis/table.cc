@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "engine/sql/analysis/call.h"
 #include "engine/sql/analysis/definition.h"
 #include "engine/sql/analysis/families.h"
 #include "engine/sql/analysis/new_table.h"
@@ -187,6 +188,11 @@ void ClaimParent(Node statement, Relation& relation, StatementContext& context) 
   if (!bound || relation.parents.empty()) return;
   Relation& parent = context.Resolve(relation.parents.front());
   const std::string name = parent.name.text();
+  context.LockIndexes(parent, LockMode::kShareUpdateExclusive);
+  // Foreign keys to the parent get to refer to the partition as well.
+  for (const auto& [other, constraint] : context.db.ReferencesTo(parent.name)) {
+    context.Lock(*other, LockMode::kShareRowExclusive);
+  }
   context
       .ReportOn(parent, Rule::kCreatePartitionOfLocksParent, statement["relation"],
                 absl::StrCat("PARTITION OF stops all reads and writes of ", name,
@@ -234,6 +240,7 @@ void CreateTable(Node statement, RelationKind kind, StatementContext& context) {
   context.Touches(relation, "", Effect::kCreate);
   CopySources(statement, relation, context);
   DefineElements(statement, relation, context);
+  LockNamedSequences(statement["tableElts"], context);
   ClaimPartners(relation, context);
   ClaimParent(statement, relation, context);
   ReportTable(statement, relation, context);
