@@ -4,13 +4,15 @@
 
 #include "engine/sql/analysis/families.h"
 #include "engine/sql/analysis/new_table.h"
+#include "engine/sql/analysis/query_columns.h"
+#include "engine/sql/analysis/query_reads.h"
 
 namespace lockstep::sql {
 
 using model::Relation;
 using model::RelationKind;
 
-void CreateFromQuery(Node into, Node /*query*/, RelationKind kind, bool guarded,
+void CreateFromQuery(Node into, Node query, RelationKind kind, bool guarded,
                      StatementContext& context) {
   const Node range = into["rel"];
   Relation made = NewRelation(range, kind, guarded, context);
@@ -20,7 +22,19 @@ void CreateFromQuery(Node into, Node /*query*/, RelationKind kind, bool guarded,
   }
   made.tablespace = std::string(into["tableSpaceName"].text());
   made.access_method = std::string(into["accessMethod"].text());
-  made.complete = false;
+  auto columns = ColumnsOfQuery(query.As("SelectStmt"), context.db);
+  made.complete &= columns.has_value();
+  if (columns.has_value()) {
+    const std::vector<Node> names = into["colNames"].Items();
+    for (size_t i = 0; i < names.size() && i < columns->size(); ++i) {
+      (*columns)[i].name = std::string(names[i].text());
+    }
+    made.columns = *std::move(columns);
+  }
+  // A table keeps nothing of where its rows came from.
+  if (kind == RelationKind::kMaterializedView) {
+    made.view_reads = ReadsOf(query, context).columns;
+  }
   const Relation& relation = context.db.Add(std::move(made));
   context.Strengthen(Phase::kExpand);
   context.Touches(relation, "", Effect::kCreate);

@@ -72,6 +72,14 @@ const Index* Relation::FindIndex(absl::string_view index) const {
 }
 Index* Relation::FindIndex(absl::string_view index) { return FindNamed(indexes, index); }
 
+TypeDefinition::DomainConstraint* TypeDefinition::FindConstraint(absl::string_view constraint) {
+  return FindNamed(constraints, constraint);
+}
+const TypeDefinition::DomainConstraint* TypeDefinition::FindConstraint(
+    absl::string_view constraint) const {
+  return FindNamed(constraints, constraint);
+}
+
 Relation* Database::FindRelation(const Name& written) {
   return Resolve(relations, written, search_path);
 }

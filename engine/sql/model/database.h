@@ -93,6 +93,7 @@ struct Index {
 struct Trigger {
   std::string name;
   std::set<std::string> columns;  // Named by UPDATE OF and WHEN.
+  Name function;                  // That it runs; no name when it is not known.
   bool enabled = true;
 };
 
@@ -178,6 +179,9 @@ struct TypeDefinition {
     bool valid = true;
   };
   std::vector<DomainConstraint> constraints;  // Of a domain.
+
+  DomainConstraint* FindConstraint(absl::string_view constraint);
+  const DomainConstraint* FindConstraint(absl::string_view constraint) const;
 };
 
 struct Function {
@@ -187,7 +191,10 @@ struct Function {
   std::vector<Type> arguments;  // Input arguments.
   std::vector<std::string> argument_names;
   int defaults = 0;  // How many of the last arguments have one.
-  Type result;       // Unknown type for a table function with OUT columns.
+  bool variadic = false;
+  Type result;  // Unknown type for a table function with OUT columns.
+  // Its OUT and TABLE columns, when there are several; empty when they are not known.
+  std::vector<std::pair<std::string, Type>> outputs;
   bool returns_set = false;
   Volatility volatility = Volatility::kVolatile;
   std::string language;
@@ -219,6 +226,8 @@ class Database {
   std::set<std::string> new_schemas;
   std::set<std::string> extensions;
   std::map<std::string, Publication> publications;
+  // Subscriptions that are known to have no replication slot (slot_name = NONE).
+  std::set<std::string> subscriptions_without_slot;
 
   int major_version() const { return server_version / 10000; }
 
