@@ -65,8 +65,11 @@ absl::Status ReadTriggers(Reader& reader) {
                    reader.Query(absl::StrCat(
                        "SELECT t.tgrelid, t.tgname, t.tgenabled <> 'D', ",
                        ColumnsOf("pg_trigger", "t.oid", "t.tgrelid"),
+                       ", n.nspname, p.proname"
                        " FROM pg_catalog.pg_trigger t"
                        " JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
+                       " JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid"
+                       " JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
                        " WHERE c.relnamespace = ANY ($1::pg_catalog.oid[])"
                        // Before 15 the copies of a trigger on partitions are internal too.
                        "   AND (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0))"
@@ -76,6 +79,7 @@ absl::Status ReadTriggers(Reader& reader) {
     if (relation == nullptr) continue;
     relation->triggers.push_back({.name = row.Text(1),
                                   .columns = Columns(reader, row.Long(0), row.Text(3)),
+                                  .function = {row.Text(4), row.Text(5)},
                                   .enabled = row.Bool(2)});
   }
   return absl::OkStatus();

@@ -172,8 +172,8 @@ TEST(InspectTest, WhatHangsOnATable) {
             " policy mine columns(a,b)\n"
             " policy strict restrictive\n"
             " rule quiet\n"
-            " trigger off disabled\n"
-            " trigger watch columns(a,b)\n");
+            " trigger off runs public.f disabled\n"
+            " trigger watch columns(a,b) runs public.f\n");
 }
 
 TEST(InspectTest, ViewsAndWhatTheyRead) {

@@ -17,6 +17,8 @@ using model::RelationKind;
 
 constexpr char kTemporarySchema[] = "pg_temp";
 constexpr char kCreateOnDatabase[] = "CREATE on the database";
+// initdb creates it in every database.
+constexpr char kBuiltInExtension[] = "plpgsql";
 
 // ---- Sequences.
 
@@ -131,7 +133,7 @@ void CreateExtension(Node statement, StatementContext& context) {
   const std::string name(statement["extname"].text());
   const bool guarded = statement["if_not_exists"].flag();
   if (guarded) context.facts.guard = Guard::kIfNotExists;
-  if (guarded && context.db.extensions.contains(name)) {
+  if (guarded && (name == kBuiltInExtension || context.db.extensions.contains(name))) {
     context.facts.no_op = true;
     return;
   }

@@ -65,7 +65,11 @@ Function FunctionOf(Node create_function, const model::Database& database) {
     function.result = ArgumentType(result, database);
     function.returns_set = result["setof"].flag();
   }
-  if (function.outputs.size() == 1) {
+  if (function.kind == 'p') {
+    // However few OUT arguments it has, they make a row.
+    function.result = {};
+    if (function.outputs.empty()) function.result = {.schema = "pg_catalog", .name = "void"};
+  } else if (function.outputs.size() == 1) {
     // One column is no row.
     function.result = function.outputs.front().second;
     function.outputs.clear();

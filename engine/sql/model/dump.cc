@@ -94,8 +94,10 @@ Lines Parts(const Relation& relation) {
   }
   for (const Index& index : relation.indexes) lines.push_back(IndexLine(index));
   for (const Trigger& trigger : relation.triggers) {
-    lines.push_back(absl::StrCat(" trigger ", trigger.name, Named("columns", trigger.columns),
-                                 If(!trigger.enabled, "disabled")));
+    lines.push_back(absl::StrCat(
+        " trigger ", trigger.name, Named("columns", trigger.columns),
+        If(!trigger.function.name.empty(), absl::StrCat("runs ", Full(trigger.function))),
+        If(!trigger.enabled, "disabled")));
   }
   for (const Policy& policy : relation.policies) {
     lines.push_back(absl::StrCat(" policy ", policy.name, Named("columns", policy.columns),
