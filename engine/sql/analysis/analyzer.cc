@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "engine/sql/analysis/context.h"
+#include "engine/sql/analysis/control_plane.h"
 #include "engine/sql/analysis/families.h"
 #include "engine/sql/analysis/file_rules.h"
 #include "engine/sql/analysis/marks.h"
@@ -19,6 +20,12 @@ namespace {
 StatementFacts FactsOfUnread(absl::string_view text, const ParseError& error,
                              std::vector<Finding>* findings) {
   StatementFacts facts = FactsOfWords(text);
+  if (facts.transaction_control) {
+    findings->push_back({.rule = Rule::kTransactionControl,
+                         .severity = InfoOf(Rule::kTransactionControl).severity,
+                         .message = "transaction control that cannot be read",
+                         .refusal = true});
+  }
   if (facts.opaque) {
     findings->push_back({.rule = Rule::kParseError,
                          .severity = InfoOf(Rule::kParseError).severity,
@@ -64,6 +71,7 @@ StatementFacts AnalyzeStatement(absl::string_view text, FileState* state, model:
   const Tree tree = Tree::Parse(text, &error);
   if (!tree.ok()) {
     state->marks.emplace_back();
+    CheckControlPlaneText(text, findings);
     return FactsOfUnread(text, error, findings);
   }
   StatementFacts facts;
@@ -72,6 +80,7 @@ StatementFacts AnalyzeStatement(absl::string_view text, FileState* state, model:
   Marks marks = MarksOf(statement);
   if (state->transactional) CheckLabels(statement, state->labels, findings);
   const bool add_labels = !marks.new_labels.empty() && !IsNewType(*database, statement);
+  CheckControlPlane(statement, context);
   AnalyzeNode(statement, context);
   if (add_labels && !facts.no_op) {
     state->labels.insert(state->labels.end(), marks.new_labels.begin(), marks.new_labels.end());
@@ -87,7 +96,9 @@ void DerivePhase(const FileInput& input, FileAnalysis* analysis) {
   for (const StatementFacts& facts : analysis->statements) {
     analysis->opaque |= facts.opaque;
     analysis->transactional &= !facts.non_transactional;
-    if (facts.opaque && input.declared.has_value()) continue;
+    // What else is known of the same statement holds whatever is declared.
+    const bool only_opaque = facts.opaque && facts.contract_kind == ContractKind::kOpaque;
+    if (only_opaque && input.declared.has_value()) continue;
     if (facts.phase > analysis->derived) {
       analysis->derived = facts.phase;
       analysis->contract_kind = facts.contract_kind;
@@ -123,17 +134,29 @@ FileAnalysis Analyzer::Analyze(const FileInput& input) {
   analysis.transactional = !input.transaction_none;
   CheckText(input, &analysis);
   FileState state{.transactional = analysis.transactional};
+  // What a file sets does not last beyond it: the next one gets a session of its own.
+  const std::vector<std::string> search_path = database_.search_path;
+  const std::map<std::string, std::string> settings = database_.settings;
   for (const Statement& statement : input.statements) {
     std::vector<Finding> found;
     analysis.statements.push_back(
         AnalyzeStatement(TextOf(input.text, statement), &state, &database_, &found));
+    // That psql's commands are no SQL has been said.
+    const size_t end = statement.offset + statement.size;
+    const bool psql = std::any_of(
+        analysis.findings.begin(), analysis.findings.end(), [&](const Finding& finding) {
+          return finding.rule == Rule::kPsqlMetaCommand && finding.offset >= statement.offset &&
+                 finding.offset < end;
+        });
     for (Finding& finding : found) {
+      if (psql && finding.rule == Rule::kParseError) continue;
       finding.statement = static_cast<int>(analysis.statements.size()) - 1;
       finding.offset += statement.offset;
       analysis.findings.push_back(std::move(finding));
     }
   }
-  StripTransaction(input, &analysis);
+  database_.search_path = search_path;
+  database_.settings = settings;
   AcceptStandIns(input, database_, &analysis);
   DerivePhase(input, &analysis);
   analysis.parts = PartsOf(input, analysis);

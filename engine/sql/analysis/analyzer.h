@@ -59,7 +59,7 @@ struct FileAnalysis {
   bool opaque = false;         // Some statement is.
   // False by the directive, and when a statement must not run in a transaction.
   bool transactional = true;
-  std::vector<Part> parts;           // Of what runs, in order: what is stripped is in none.
+  std::vector<Part> parts;           // Of what runs, in order.
   std::vector<std::string> notices;  // E.g. that an outer BEGIN and COMMIT are left out.
 
   bool Blocks() const;

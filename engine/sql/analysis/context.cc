@@ -102,6 +102,10 @@ void StatementContext::TouchesObject(ObjectClass object_class, const model::Name
 }
 
 void StatementContext::Strengthen(Phase phase, ContractKind kind) {
+  if (facts.phase == Phase::kContract && facts.contract_kind == ContractKind::kOpaque &&
+      phase == Phase::kContract) {
+    facts.contract_kind = kind;  // Something that is known tells more.
+  }
   if (phase > facts.phase) {
     facts.phase = phase;
     facts.contract_kind = phase == Phase::kContract ? kind : ContractKind::kNone;
@@ -118,12 +122,21 @@ void StatementContext::StrengthenOn(const model::Relation& relation, Phase phase
 }
 
 Finding& StatementContext::Report(Rule rule, Node at, std::string message) {
+  if (quiet_) {
+    dropped_ = Finding();
+    return dropped_;
+  }
   Finding finding{.rule = rule, .severity = InfoOf(rule).severity, .message = std::move(message)};
-  const Node location = at["location"] ? at["location"] : at.body()["location"];
-  finding.offset =
-      std::min(static_cast<size_t>(std::max<int64_t>(location.number(), 0)), text.size());
+  finding.offset = OffsetOf(at);
   findings_.push_back(std::move(finding));
   return findings_.back();
+}
+
+size_t StatementContext::OffsetOf(Node at) const {
+  const Node location = at["location"] ? at["location"] : at.body()["location"];
+  const size_t inside =
+      origin_.exact ? static_cast<size_t>(std::max<int64_t>(location.number(), 0)) : 0;
+  return std::min(origin_.offset + inside, text.size());
 }
 
 Finding& StatementContext::ReportOn(const model::Relation& relation, Rule rule, Node at,
@@ -141,7 +154,9 @@ Finding& StatementContext::ReportOn(const model::Relation& relation, Rule rule, 
 }
 
 Finding& StatementContext::Refuse(Rule rule, Node at, std::string message) {
+  const bool quiet = std::exchange(quiet_, false);
   Finding& finding = Report(rule, at, std::move(message));
+  quiet_ = quiet;
   finding.refusal = true;
   return finding;
 }
@@ -155,6 +170,18 @@ void StatementContext::Inside(Node statement) {
   ++depth_;
   AnalyzeNode(statement, *this);
   --depth_;
+}
+
+void StatementContext::InsideText(Node statement, Origin origin, bool quiet) {
+  const Origin outer = std::exchange(origin_, origin);
+  const bool outer_quiet = std::exchange(quiet_, quiet_ || quiet);
+  Inside(statement);
+  quiet_ = outer_quiet;
+  origin_ = outer;
+}
+
+bool StatementContext::EnterFunction(const model::Name& name) {
+  return functions_.insert(name).second;
 }
 
 }  // namespace lockstep::sql

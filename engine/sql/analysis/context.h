@@ -11,6 +11,7 @@
 #ifndef LOCKSTEP_ENGINE_SQL_ANALYSIS_CONTEXT_H_
 #define LOCKSTEP_ENGINE_SQL_ANALYSIS_CONTEXT_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,12 +98,31 @@ class StatementContext {
   // its facts and findings are this statement's.
   void Inside(Node statement);
 
+  // Where a text inside of the statement begins. When it is not exact (the body of a function that
+  // is called), all its findings point there.
+  struct Origin {
+    size_t offset = 0;
+    bool exact = true;
+  };
+  const Origin& origin() const { return origin_; }
+  // Of `at` in the text of the statement.
+  size_t OffsetOf(Node at) const;
+  // The same as Inside for a statement that was parsed from such a text. While it is quiet only
+  // refusals are reported.
+  void InsideText(Node statement, Origin origin, bool quiet);
+  // Returns false when the bodies of functions with this name were analysed for this statement
+  // already.
+  bool EnterFunction(const model::Name& name);
+
  private:
   Touch& TouchOf(ObjectClass object_class, const model::Name& name, absl::string_view column,
                  bool live);
 
   std::vector<Finding>& findings_;
   Finding dropped_;
+  Origin origin_;
+  bool quiet_ = false;
+  std::set<model::Name> functions_;
   int depth_ = 0;
 };
 

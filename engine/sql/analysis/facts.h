@@ -86,8 +86,6 @@ struct StatementFacts {
   bool opaque = false;
 
   bool transaction_control = false;
-  // The outer BEGIN or COMMIT of a file that wraps itself: not run, with a notice.
-  bool stripped = false;
   // PostgreSQL refuses it in a transaction block (25001).
   bool non_transactional = false;
   // Nothing will happen: the guard finds what it asks for.

@@ -92,8 +92,7 @@ void CheckNoOps(const FileView& view) {
 // lockstep runs such statements by themselves whether the file says so or not: what is left to say
 // is that the migration is not one transaction.
 void CheckTransaction(const FileView& view) {
-  size_t run = 0;
-  for (const StatementFacts& facts : view.analysis.statements) run += facts.stripped ? 0 : 1;
+  const size_t run = view.analysis.statements.size();
   for (size_t i = 0; i < view.marks.size(); ++i) {
     const StatementFacts& facts = view.analysis.statements[i];
     if (facts.non_transactional && !view.input.transaction_none) {

@@ -13,10 +13,6 @@ namespace lockstep::sql {
 // variables, identifiers of more than 63 bytes.
 void CheckText(const FileInput& input, FileAnalysis* analysis);
 
-// transaction.cc. Marks the one outer BEGIN and COMMIT of a file that wraps itself as stripped, and
-// says so; refuses all other transaction control.
-void StripTransaction(const FileInput& input, FileAnalysis* analysis);
-
 // stand_in.cc. A rename breaks nobody when a view takes the old name in the same transaction.
 void AcceptStandIns(const FileInput& input, const model::Database& after, FileAnalysis* analysis);
 

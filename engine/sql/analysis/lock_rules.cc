@@ -115,7 +115,6 @@ void CheckLocks(const FileView& view, const Part& part) {
   bool wide = false;
   for (size_t i = part.first; i <= part.last; ++i) {
     const StatementFacts& facts = view.analysis.statements[i];
-    if (facts.stripped) continue;
     CheckAfterLock(view, i, held);
     CheckMix(view, i, held, &mixed);
     CheckMixReversed(view, part, i, &mixed);

@@ -8,7 +8,6 @@ std::vector<Part> PartsOf(const FileInput& input, const FileAnalysis& analysis) 
   std::vector<Part> parts;
   for (size_t i = 0; i < analysis.statements.size(); ++i) {
     const StatementFacts& facts = analysis.statements[i];
-    if (facts.stripped) continue;
     const bool alone = input.transaction_none || facts.non_transactional;
     if (!alone && !parts.empty() && parts.back().transactional) {
       parts.back().last = i;

@@ -26,9 +26,11 @@ void AnalyzeSetting(const SettingChange& change, Node at, StatementContext& cont
 // The values of a VariableSetStmt's args.
 std::vector<std::string> ValuesOf(Node arguments);
 
-// ALTER ROLE, DATABASE or FUNCTION ... SET and the like: refuses what no scope makes harmless.
-// Returns the name of the setting in lower case.
-std::string RefuseStoredSetting(Node variable_set, StatementContext& context);
+// ALTER ROLE, DATABASE ... SET: a change for later sessions. Reports what no session should have.
+void AnalyzeStoredSetting(Node variable_set, StatementContext& context);
+
+// session_replication_role: nobody may set it, in whatever form.
+bool IsReplicationRole(absl::string_view setting);
 
 }  // namespace lockstep::sql
 
