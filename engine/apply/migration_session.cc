@@ -16,19 +16,20 @@ constexpr int kChecksClientSince = 140000;
 // What DISCARD ALL does, in its order, but for DISCARD PLANS: the plans of lockstep's own functions
 // are valid after a migration as after any other DDL (PostgreSQL invalidates what it must), and
 // making them anew for each file costs more than the rest of the fence. DISCARD ALL could not be
-// sent in a pipeline either.
+// sent in a pipeline either. The locks are given up together with the settings.
 std::vector<Command> DiscardButPlans() {
-  return {{"CLOSE ALL"},    {"SET SESSION AUTHORIZATION DEFAULT"},
-          {"RESET ALL"},    {"DEALLOCATE ALL"},
-          {"UNLISTEN *"},   {"SELECT pg_catalog.pg_advisory_unlock_all()"},
-          {"DISCARD TEMP"}, {"DISCARD SEQUENCES"}};
+  return {{"CLOSE ALL"},        {"SET SESSION AUTHORIZATION DEFAULT"},
+          {"RESET ALL"},        {"DEALLOCATE ALL"},
+          {"UNLISTEN *"},       {"DISCARD TEMP"},
+          {"DISCARD SEQUENCES"}};
 }
 
 // Files are UTF-8, and the split into statements assumes standard strings. The name is set here too
 // because a connection string may carry another.
-Command Settings(const std::string& application_name, bool check_client) {
+Command GiveUpLocksAndSet(const std::string& application_name, bool check_client) {
   Command command{
-      "SELECT pg_catalog.set_config('client_encoding', 'UTF8', false),"
+      "SELECT pg_catalog.pg_advisory_unlock_all(),"
+      " pg_catalog.set_config('client_encoding', 'UTF8', false),"
       " pg_catalog.set_config('standard_conforming_strings', 'on', false),"
       " pg_catalog.set_config('application_name', $1, false)",
       {postgres::Param(application_name)}};
@@ -44,12 +45,12 @@ Command Settings(const std::string& application_name, bool check_client) {
 absl::StatusOr<Command> ApplySettings(postgres::ScriptSession& session,
                                       const std::string& application_name) {
   if (session.server_version() >= kChecksClientSince) {
-    const Command command = Settings(application_name, true);
+    const Command command = GiveUpLocksAndSet(application_name, true);
     const absl::Status status = session.Execute(command.sql, command.params).status();
     if (status.ok()) return command;
     if (postgres::IsConnectionLost(status)) return status;
   }
-  const Command command = Settings(application_name, false);
+  const Command command = GiveUpLocksAndSet(application_name, false);
   RETURN_IF_ERROR(session.Execute(command.sql, command.params).status());
   return command;
 }

@@ -23,13 +23,13 @@ using postgres::Then;
 using postgres::TransactionStatus;
 
 constexpr char kOpenGroup[] =
-    "SELECT lockstep.open_group($1::pg_catalog.int8, $2::pg_catalog.uuid, $3::pg_catalog.int4,"
-    " $4::pg_catalog.int4)";
+    "lockstep.open_group(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4,"
+    " ?::pg_catalog.int4)";
 constexpr char kCloseGroup[] =
-    "SELECT lockstep.close_group($1::pg_catalog.int8, $2::pg_catalog.uuid, $3::pg_catalog.int4,"
-    " $4::pg_catalog.int4, $5::pg_catalog.bytea[], $6::pg_catalog.float8[])";
+    "lockstep.close_group(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4,"
+    " ?::pg_catalog.int4, ?::pg_catalog.bytea[], ?::pg_catalog.float8[])";
 
-// Where it is in each of the two.
+// Where the commands that begin with it are in the two.
 constexpr size_t kXidInPrologue = 1;
 constexpr size_t kXidInEpilogue = 2;
 
@@ -68,16 +68,20 @@ class GroupTransaction {
     commands_.assign(context_.reset.begin(), context_.reset.end());
     opening_ = commands_.size();
     commands_.push_back({kBegin});
-    commands_.push_back({kXid});
-    commands_.push_back(SetLocal({TimeoutOf("lock_timeout", kFenceLockTimeout)}));
-    commands_.push_back({kOpenGroup, TokenParams()});
+    commands_.push_back(Calls()
+                            .Add(kXid)
+                            .Set({TimeoutOf("lock_timeout", kFenceLockTimeout)})
+                            .Add(kOpenGroup, TokenParams())
+                            .command());
     commands_.back().then = Then::kTell;
     for (const chain::Migration& migration : group_) {
       files_.push_back(commands_.size());
       commands_.push_back(
-          SetLocal(AsOwner({TimeoutOf("lock_timeout", context_.settings.lock_timeout),
+          Calls()
+              .Set(AsOwner({TimeoutOf("lock_timeout", context_.settings.lock_timeout),
                             TimeoutOf("statement_timeout", context_.settings.statement_timeout)},
-                           context_.settings)));
+                           context_.settings))
+              .command());
       for (const sql::Statement& statement : migration.statements) {
         commands_.push_back({std::string(sql::TextOf(migration.sql, statement))});
       }
@@ -121,13 +125,17 @@ class GroupTransaction {
     ASSIGN_OR_RETURN(
         const std::vector<Result> results,
         session_.Pipeline({{"RESET ROLE"},
-                           SetLocal({{"search_path", "pg_catalog, pg_temp"},
-                                     TimeoutOf("lock_timeout", kFenceLockTimeout)}),
-                           {kXid},
-                           {kCloseGroup, std::move(params)},
+                           Calls()
+                               .Set({{"search_path", "pg_catalog, pg_temp"},
+                                     TimeoutOf("lock_timeout", kFenceLockTimeout)})
+                               .command(),
                            // Only the last file of a group may have written rows: what is deferred
-                           // runs here, as the owner, as it does behind a single file.
-                           SetLocal(AsOwner({}, context_.settings)),
+                           // runs at the end, as the owner, as it does behind a single file.
+                           Calls()
+                               .Add(kXid)
+                               .Add(kCloseGroup, params)
+                               .Set(AsOwner({}, context_.settings))
+                               .command(),
                            {"SET CONSTRAINTS ALL IMMEDIATE"}}));
     return results[kXidInEpilogue].only().Text(0) == xid_ ? absl::OkStatus() : FenceBrokenError();
   }

@@ -23,12 +23,12 @@ using postgres::Then;
 using postgres::TransactionStatus;
 
 constexpr char kOpen[] =
-    "SELECT lockstep.open($1::pg_catalog.int8, $2::pg_catalog.uuid, $3::pg_catalog.int4)";
+    "lockstep.open(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4)";
 constexpr char kClose[] =
-    "SELECT lockstep.close($1::pg_catalog.int8, $2::pg_catalog.uuid, $3::pg_catalog.int4,"
-    " $4::pg_catalog.bytea)";
+    "lockstep.close(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4,"
+    " ?::pg_catalog.bytea)";
 
-// Where it is in each of the two.
+// Where the commands that begin with it are in the two.
 constexpr size_t kXidInPrologue = 1;
 constexpr size_t kXidInEpilogue = 2;
 
@@ -76,12 +76,14 @@ class Transaction {
     commands_.assign(context_.reset.begin(), context_.reset.end());
     opening_ = commands_.size();
     Add({{kBegin},
-         {kXid},
-         SetLocal({TimeoutOf("lock_timeout", kFenceLockTimeout)}),
-         {kOpen, TokenParams()},
-         SetLocal(AsOwner({TimeoutOf("lock_timeout", lock_timeout()),
+         Calls()
+             .Add(kXid)
+             .Set({TimeoutOf("lock_timeout", kFenceLockTimeout)})
+             .Add(kOpen, TokenParams())
+             .Set(AsOwner({TimeoutOf("lock_timeout", lock_timeout()),
                            TimeoutOf("statement_timeout", statement_timeout())},
-                          context_.settings))});
+                          context_.settings))
+             .command()});
     commands_.back().then = Then::kTell;
     statements_ = commands_.size();
     for (const sql::Statement& statement : migration_.statements) {
@@ -91,15 +93,15 @@ class Transaction {
     std::vector<postgres::Value> close_params = TokenParams();
     close_params.push_back(BytesParam(migration_.digest));
     // Types and functions are written with their schema, because the statements that ran before may
-    // have left any search_path behind.
+    // have left any search_path behind. Deferred triggers of the application run at the end of it,
+    // as the owner, not as the agent.
     Add({{"RESET ROLE"},
-         SetLocal({{"search_path", "pg_catalog, pg_temp"},
+         Calls()
+             .Set({{"search_path", "pg_catalog, pg_temp"},
                    TimeoutOf("lock_timeout", kFenceLockTimeout),
-                   TimeoutOf("statement_timeout", statement_timeout())}),
-         {kXid},
-         {kClose, std::move(close_params)},
-         // Deferred triggers of the application run here, as the owner, not as the agent.
-         SetLocal(AsOwner({}, context_.settings)),
+                   TimeoutOf("statement_timeout", statement_timeout())})
+             .command(),
+         Calls().Add(kXid).Add(kClose, close_params).Set(AsOwner({}, context_.settings)).command(),
          {"SET CONSTRAINTS ALL IMMEDIATE"}});
   }
 

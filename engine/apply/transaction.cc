@@ -5,12 +5,12 @@
 #include "absl/strings/str_cat.h"
 
 #include "engine/apply/search_path.h"
+#include "engine/base/status_macros.h"
 #include "engine/postgres/errors.h"
 
 namespace lockstep::apply {
 namespace {
 
-using postgres::Command;
 using postgres::Param;
 using postgres::ScriptSession;
 using postgres::TransactionStatus;
@@ -37,16 +37,27 @@ Setting TimeoutOf(const char* name, absl::Duration value) {
   return {name, absl::StrCat(absl::ToInt64Milliseconds(value), "ms")};
 }
 
-Command SetLocal(const std::vector<Setting>& settings) {
-  Command command;
-  for (const Setting& setting : settings) {
-    const size_t name = command.params.size() + 1;
-    absl::StrAppend(&command.sql, command.sql.empty() ? "SELECT " : ", ", "pg_catalog.set_config($",
-                    name, ", $", name + 1, ", true)");
-    command.params.push_back(Param(std::string(setting.name)));
-    command.params.push_back(Param(setting.value));
+Calls& Calls::Add(absl::string_view call, const std::vector<postgres::Value>& params) {
+  absl::StrAppend(&command_.sql, command_.sql.empty() ? "SELECT " : ", ");
+  size_t used = 0;
+  for (const char c : call) {
+    if (c != '?') {
+      command_.sql += c;
+      continue;
+    }
+    LOCKSTEP_CHECK(used < params.size());
+    command_.params.push_back(params[used++]);
+    absl::StrAppend(&command_.sql, "$", command_.params.size());
   }
-  return command;
+  return *this;
+}
+
+Calls& Calls::Set(const std::vector<Setting>& settings) {
+  for (const Setting& setting : settings) {
+    Add("pg_catalog.set_config(?, ?, true)",
+        {Param(std::string(setting.name)), Param(setting.value)});
+  }
+  return *this;
 }
 
 std::vector<Setting> AsOwner(std::vector<Setting> settings, const RunSettings& run) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "engine/apply/run_migration.h"
@@ -19,7 +20,7 @@ namespace lockstep::apply {
 inline constexpr absl::Duration kFenceLockTimeout = absl::Seconds(10);
 
 inline constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-inline constexpr char kXid[] = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text";
+inline constexpr char kXid[] = "pg_catalog.pg_current_xact_id()::pg_catalog.text";
 
 // A setting and its value for this transaction.
 struct Setting {
@@ -29,9 +30,21 @@ struct Setting {
 
 Setting TimeoutOf(const char* name, absl::Duration value);
 
-// Values are bound, so that nothing has to be quoted: set_config(..., true) is SET LOCAL. All in
-// one command, in their order: parsing costs more than setting.
-postgres::Command SetLocal(const std::vector<Setting>& settings);
+// One command of several calls, done in their order: to parse and start a command costs more than
+// most of what these do. Values are bound, so that nothing has to be quoted.
+//
+//   Calls().Set({TimeoutOf("lock_timeout", limit)}).Add("f(?, ?)", {Param(1), Param(2)}).command()
+class Calls {
+ public:
+  // Each `?` of `call` is the next of `params`.
+  Calls& Add(absl::string_view call, const std::vector<postgres::Value>& params = {});
+  // SET LOCAL for each; that is what set_config(..., true) is.
+  Calls& Set(const std::vector<Setting>& settings);
+  const postgres::Command& command() const { return command_; }
+
+ private:
+  postgres::Command command_;
+};
 
 // `settings`, and those under which the statements of files run; the role comes last.
 std::vector<Setting> AsOwner(std::vector<Setting> settings, const RunSettings& run);

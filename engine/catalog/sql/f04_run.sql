@@ -59,21 +59,23 @@ END $$;
 -- it waits for.
 CREATE OR REPLACE FUNCTION lockstep.next_violation(p_version integer)
 RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE earlier integer; a integer; w integer[];
+DECLARE earlier integer; c record;
 BEGIN
-  IF EXISTS (SELECT FROM lockstep.history h WHERE h.version = p_version) THEN
+  SELECT x.applied, m.version, m.waits_for, EXISTS (SELECT FROM lockstep.history h WHERE h.version = p_version) AS ran
+    INTO c FROM lockstep.chain x LEFT JOIN lockstep.migration m ON m.version = p_version;
+  IF c.ran THEN
     RETURN 'it is applied already';
   END IF;
-  SELECT c.applied INTO a FROM lockstep.chain c;
-  SELECT m.version INTO earlier FROM lockstep.migration m
-   WHERE m.version > a AND m.version < p_version AND m.phase <> 'contract'
-     AND NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
-   ORDER BY m.version LIMIT 1;
-  IF FOUND THEN RETURN format('version %s has not run', earlier); END IF;
-  SELECT m.waits_for INTO w FROM lockstep.migration m WHERE m.version = p_version;
-  IF NOT FOUND THEN RETURN 'it is not published'; END IF;
-  IF cardinality(w) > 0 THEN
-    SELECT x INTO earlier FROM unnest(w) x WHERE NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = x) LIMIT 1;
+  IF p_version > c.applied + 1 THEN  -- Else nothing is between the two.
+    SELECT m.version INTO earlier FROM lockstep.migration m
+     WHERE m.version > c.applied AND m.version < p_version AND m.phase <> 'contract'
+       AND NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
+     ORDER BY m.version LIMIT 1;
+    IF FOUND THEN RETURN format('version %s has not run', earlier); END IF;
+  END IF;
+  IF c.version IS NULL THEN RETURN 'it is not published'; END IF;
+  IF cardinality(c.waits_for) > 0 THEN
+    SELECT x INTO earlier FROM unnest(c.waits_for) x WHERE NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = x) LIMIT 1;
     IF FOUND THEN RETURN format('it waits for contract %s', earlier); END IF;
   END IF;
   RETURN NULL;
@@ -164,7 +166,10 @@ CREATE OR REPLACE FUNCTION lockstep.open(p_epoch bigint, p_lease uuid, p_version
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE l record; m record; why text;
 BEGIN
-  PERFORM lockstep.require_read_committed();
+  -- Looked at before the call: this and close are paid for by every migration.
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    PERFORM lockstep.require_read_committed();
+  END IF;
   LOCK TABLE lockstep.run_lock IN ROW SHARE MODE;
   SELECT x.first, x.last INTO l FROM lockstep.lease x
    WHERE x.epoch = p_epoch AND x.lease_id = p_lease AND x.state = 'held' FOR KEY SHARE;
@@ -192,7 +197,7 @@ END $$;
 -- effect. Called once, after open, in the same transaction.
 CREATE OR REPLACE FUNCTION lockstep.close(p_epoch bigint, p_lease uuid, p_version integer, p_digest bytea)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE o record; l record; m record; who text;
+DECLARE o record; l record; r bigint;
 BEGIN
   DELETE FROM lockstep.opened x WHERE x.xid = pg_current_xact_id_if_assigned() AND x.epoch = p_epoch
      AND x.lease_id = p_lease AND x.version = p_version AND x.last IS NULL RETURNING * INTO o;
@@ -202,35 +207,38 @@ BEGIN
   IF current_setting('session_replication_role') <> 'origin' THEN
     RAISE EXCEPTION USING ERRCODE = 'LS006', MESSAGE = 'session_replication_role was changed: triggers and foreign keys were switched off';
   END IF;
-  SELECT x.* INTO l FROM lockstep.lease x WHERE x.epoch = p_epoch AND x.lease_id = p_lease AND x.state = 'held' FOR KEY SHARE;
+  SELECT x.session, x.operation, x.last, m.phase, m.title, m.digest, coalesce(a.holder, '') AS who INTO l
+    FROM lockstep.lease x LEFT JOIN lockstep.migration m ON m.version = p_version
+    LEFT JOIN lockstep.attempt a ON a.lease_epoch = p_epoch
+   WHERE x.epoch = p_epoch AND x.lease_id = p_lease AND x.state = 'held' FOR KEY SHARE OF x;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS001', MESSAGE = format('the lease for version %s was taken over', p_version);
   END IF;
   IF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN
     PERFORM set_config('synchronous_commit', 'on', true);  -- Raised, never lowered.
   END IF;
-  SELECT x.phase, x.title, x.digest INTO m FROM lockstep.migration x WHERE x.version = p_version;
-  IF m.digest IS DISTINCT FROM p_digest THEN
+  IF l.digest IS DISTINCT FROM p_digest THEN
     RAISE EXCEPTION USING ERRCODE = 'LS007', MESSAGE = format('version %s is published with another digest than the one that ran', p_version);
   END IF;
-  SELECT a.holder INTO who FROM lockstep.attempt a WHERE a.lease_epoch = p_epoch;
   INSERT INTO lockstep.history (version, digest, lease_epoch, lease_id, xid, applied_at, duration, session, applied_by, backend_pid, how)
-  VALUES (p_version, m.digest, p_epoch, p_lease, o.xid, clock_timestamp(), clock_timestamp() - o.opened_at,
-    l.session, coalesce(who, ''), pg_backend_pid(), 'run');
-  -- Only its own barrier; clearing any barrier at the end of a run once dropped a foreign one.
+  VALUES (p_version, l.digest, p_epoch, p_lease, o.xid, clock_timestamp(), clock_timestamp() - o.opened_at,
+    l.session, l.who, pg_backend_pid(), 'run');
+  -- Only its own barrier; clearing any barrier at the end of a run once dropped a foreign one. The
+  -- revision is taken here too: emit would change the same row once more.
   UPDATE lockstep.chain c SET applied = greatest(c.applied, p_version), barrier = nullif(c.barrier, p_version),
-    inflight = CASE WHEN p_version = l.last THEN NULL ELSE c.inflight END
-   WHERE c.inflight = l.last AND (m.phase = 'contract' OR c.applied < p_version);
+    inflight = CASE WHEN p_version = l.last THEN NULL ELSE c.inflight END, revision = c.revision + 1
+   WHERE c.inflight = l.last AND (l.phase = 'contract' OR c.applied < p_version) RETURNING c.revision INTO r;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('version %s is not next', p_version);
   END IF;
+  INSERT INTO lockstep.event (revision, kind, version, operation, detail)
+  VALUES (r, 'applied', p_version, l.operation, jsonb_build_object('title', l.title, 'by', l.who, 'lease_epoch', p_epoch));
   IF p_version = l.last THEN
     -- Not a key column: the holder's own end never waits. The token stays consumed.
     UPDATE lockstep.lease x SET state = 'idle', expires_at = NULL, session = NULL WHERE x.epoch = p_epoch;
     UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = 'succeeded', committed = p_version
      WHERE a.lease_epoch = p_epoch;
   END IF;
-  PERFORM lockstep.emit('applied', p_version, l.operation, jsonb_build_object('title', m.title, 'by', coalesce(who, ''), 'lease_epoch', p_epoch));
 END $$;
 
 -- What became of a transaction whose COMMIT was not acknowledged. Asks for the transaction first: one
