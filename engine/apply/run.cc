@@ -1,5 +1,6 @@
 #include "engine/apply/run.h"
 
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -90,7 +91,13 @@ class Runner {
     used_ = session_.session != nullptr;
     if (used_) return absl::OkStatus();
     ASSIGN_OR_RETURN(session_, OpenMigrationSession(options_));
+    watch_.emplace(cancellation_, *session_.session);
     return absl::OkStatus();
+  }
+
+  void GiveUpSession() {
+    watch_.reset();
+    session_ = {};
   }
 
   RunResult NotReady(const chain::Migration& migration, const absl::Status& status) {
@@ -120,7 +127,7 @@ class Runner {
   // served meanwhile takes no group at all.
   void TakeApart(size_t at, std::span<const chain::Migration> group, const MigrationError& error) {
     apart_until_ = error.reason == "GATE_CLOSED" ? spec_.items.size() : at + group.size();
-    if (!session_.session->usable()) session_ = {};
+    if (!session_.session->usable()) GiveUpSession();
     base::LogInfo("a group was rolled back, its migrations follow one by one",
                   {{"first", absl::StrCat(group.front().version)},
                    {"last", absl::StrCat(group.back().version)},
@@ -131,22 +138,18 @@ class Runner {
   // Includes finding out what became of a COMMIT whose connection was lost: of a group the last
   // history row tells, as all of them were to be committed together.
   MigrationResult RunTogether(std::span<const chain::Migration> together) {
-    MigrationResult result;
-    {
-      CancelWatch watch(cancellation_, *session_.session);
-      const MigrationContext context = {
-          .token = spec_.token,
-          .settings = spec_.settings,
-          .cancellation = cancellation_,
-          .watch = watch,
-          .observer = observer_,
-          .committed = committed_,
-          .reset = used_ ? session_.reset : std::span<const Command>()};
-      result = together.size() == 1 ? RunMigration(*session_.session, together[0], context)
-                                    : RunGroup(*session_.session, together, context);
-    }
+    const MigrationContext context = {.token = spec_.token,
+                                      .settings = spec_.settings,
+                                      .cancellation = cancellation_,
+                                      .watch = *watch_,
+                                      .observer = observer_,
+                                      .committed = committed_,
+                                      .reset = used_ ? session_.reset : std::span<const Command>()};
+    MigrationResult result = together.size() == 1
+                                 ? RunMigration(*session_.session, together[0], context)
+                                 : RunGroup(*session_.session, together, context);
     if (result.outcome != MigrationOutcome::kInDoubt) return result;
-    session_ = {};
+    GiveUpSession();
     switch (
         ResolveCommit(options_, spec_.token, together.back().version, result.xid, cancellation_)) {
       case CommitOutcome::kCommitted:
@@ -187,7 +190,8 @@ class Runner {
   const Observer& observer_;
   MigrationSessionOptions options_;
   MigrationSession session_;
-  bool used_ = false;  // A migration ran on it before this one.
+  std::optional<CancelWatch> watch_;  // Of session_, as long as that is there.
+  bool used_ = false;                 // A migration ran on it before this one.
   chain::Version committed_ = 0;
   size_t apart_until_ = 0;  // Items before this index share no transaction.
 };
