@@ -1,5 +1,8 @@
 #include "coordinator/store/chain_store.h"
 
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 
 #include "coordinator/store/sql_values.h"
@@ -71,21 +74,61 @@ MigrationRow MigrationOf(const Row& row) {
   return m;
 }
 
-absl::Status Append(Connection& connection, const LeaderToken& leader,
-                    const std::string& parent_hash, const chain::Migration& m,
-                    const std::string& chain_hash, const std::string& actor) {
-  const std::vector<Version>& waits_for = m.directives.after_contract;
-  return connection
-      .Query(
-          "SELECT lockstep.publish_migration($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-          "$13, $14, $15)",
-          {Param(leader.epoch), Param(leader.holder), BytesParam(parent_hash), Param(m.version),
-           Param(m.title), Param(std::string(sql::PhaseName(m.phase))), Param(m.transactional),
-           IntArrayParam(waits_for), TextArrayParam(m.directives.needs_backfill), BytesParam(m.sql),
-           BytesParam(m.digest), Param(absl::StrCat(sql::kLexerName, "-sha256")),
-           BytesParam(chain_hash), Param(actor), Param(chain::SharingName(chain::SharingOf(m)))})
-      .status();
-}
+// How many migrations, and about how many bytes of them, one query publishes: the round trip costs
+// more than the insert.
+constexpr int kPublishedTogether = 16;
+constexpr size_t kBytesTogether = 1 << 20;
+
+// Publishes migrations, several in one query; the calls of a SELECT are done in their order.
+class Publisher {
+ public:
+  Publisher(Connection& connection, const LeaderToken& leader, std::string parent_hash,
+            const std::string& actor)
+      : connection_(connection),
+        leader_(leader),
+        parent_hash_(std::move(parent_hash)),
+        actor_(actor) {}
+
+  // Fails as the database does, with what was not sent before.
+  absl::Status Append(const chain::Migration& m) {
+    const std::string chain_hash = chain::NextChainHash(parent_hash_, m.version, m.title, m.digest);
+    Call({Param(leader_.epoch), Param(leader_.holder),
+          BytesParam(std::exchange(parent_hash_, chain_hash)), Param(m.version), Param(m.title),
+          Param(std::string(sql::PhaseName(m.phase))), Param(m.transactional),
+          IntArrayParam(m.directives.after_contract), TextArrayParam(m.directives.needs_backfill),
+          BytesParam(m.sql), BytesParam(m.digest), Param(absl::StrCat(sql::kLexerName, "-sha256")),
+          BytesParam(chain_hash), Param(actor_), Param(chain::SharingName(chain::SharingOf(m)))});
+    ++calls_;
+    bytes_ += m.sql.size();
+    return calls_ < kPublishedTogether && bytes_ < kBytesTogether ? absl::OkStatus() : Flush();
+  }
+
+  absl::Status Flush() {
+    if (calls_ == 0) return absl::OkStatus();
+    calls_ = 0;
+    bytes_ = 0;
+    return connection_.Query(std::exchange(sql_, ""), std::exchange(params_, {})).status();
+  }
+
+ private:
+  void Call(std::vector<postgres::Value> params) {
+    absl::StrAppend(&sql_, sql_.empty() ? "SELECT" : ",", " lockstep.publish_migration(");
+    for (size_t i = 0; i < params.size(); ++i) {
+      params_.push_back(std::move(params[i]));
+      absl::StrAppend(&sql_, i == 0 ? "$" : ", $", params_.size());
+    }
+    sql_ += ")";
+  }
+
+  Connection& connection_;
+  const LeaderToken& leader_;
+  std::string parent_hash_;
+  const std::string& actor_;
+  std::string sql_;
+  std::vector<postgres::Value> params_;
+  int calls_ = 0;  // In sql_.
+  size_t bytes_ = 0;
+};
 
 }  // namespace
 
@@ -200,12 +243,9 @@ absl::StatusOr<std::vector<std::string>> AppendMigrations(
     const std::string& actor) {
   std::vector<std::string> added;
   RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
-    std::string parent = parent_hash;
-    for (const chain::Migration& m : migrations) {
-      const std::string hash = chain::NextChainHash(parent, m.version, m.title, m.digest);
-      RETURN_IF_ERROR(Append(connection, leader, parent, m, hash, actor));
-      parent = hash;
-    }
+    Publisher publisher(connection, leader, parent_hash, actor);
+    for (const chain::Migration& m : migrations) RETURN_IF_ERROR(publisher.Append(m));
+    RETURN_IF_ERROR(publisher.Flush());
     for (const chain::Backfill& b : backfills) {
       ASSIGN_OR_RETURN(const auto result,
                        connection.Query("SELECT lockstep.publish_backfill($1, $2, $3, $4, $5, $6)",
