@@ -4,10 +4,16 @@
 #include <cstddef>
 #include <iterator>
 
+#include "engine/sql/rules/column_texts.h"
+#include "engine/sql/rules/constraint_texts.h"
+#include "engine/sql/rules/object_texts.h"
+#include "engine/sql/rules/session_texts.h"
+#include "engine/sql/rules/table_texts.h"
+
 namespace lockstep::sql {
 namespace {
 
-constexpr RuleInfo kRules[] = {
+constexpr RuleInfo kRows[] = {
     {.rule = Rule::kAddColumnVolatileDefault,
      .id = "add-column-volatile-default",
      .severity = Severity::kError,
@@ -328,12 +334,46 @@ constexpr RuleInfo kRules[] = {
 };
 
 constexpr bool InOrder() {
-  for (size_t i = 0; i < std::size(kRules); ++i) {
-    if (static_cast<size_t>(kRules[i].rule) != i) return false;
+  for (size_t i = 0; i < std::size(kRows); ++i) {
+    if (static_cast<size_t>(kRows[i].rule) != i) return false;
   }
   return true;
 }
 static_assert(InOrder(), "one row for each rule, in the order of the enum");
+
+using Rules = std::array<RuleInfo, std::size(kRows)>;
+
+constexpr void Join(std::span<const RuleText> texts, Rules* rules) {
+  for (const RuleText& text : texts) {
+    RuleInfo& info = (*rules)[static_cast<size_t>(text.rule)];
+    size_t steps = 0;
+    while (steps < text.steps.size() && !text.steps[steps].empty()) ++steps;
+    info.reason = text.reason;
+    info.steps = std::span(text.steps.data(), steps);
+  }
+}
+
+// Rows and texts.
+constexpr Rules Joined() {
+  Rules rules = {};
+  for (size_t i = 0; i < rules.size(); ++i) rules[i] = kRows[i];
+  Join(kColumnTexts, &rules);
+  Join(kConstraintTexts, &rules);
+  Join(kTableTexts, &rules);
+  Join(kObjectTexts, &rules);
+  Join(kSessionTexts, &rules);
+  return rules;
+}
+constexpr Rules kRules = Joined();
+
+constexpr bool AllHaveReasons() {
+  for (const RuleInfo& info : kRules) {
+    if (info.reason.empty()) return false;
+    if (info.severity == Severity::kError && info.steps.empty()) return false;
+  }
+  return true;
+}
+static_assert(AllHaveReasons(), "a text for each rule, with steps for each error");
 
 constexpr std::array<absl::string_view, 3> kSeverities = {"info", "warning", "error"};
 

@@ -157,7 +157,7 @@ struct RuleInfo {
   // What it costs grows with the table, so that an error on a small one is only a warning.
   bool scales = false;
   // One sentence: why, naming the lock and what it does to others.
-  absl::string_view reason;
+  absl::string_view reason = {};
   // What to do instead, in order. Each step is a migration of its own unless it says otherwise.
   std::span<const absl::string_view> steps = {};
 };

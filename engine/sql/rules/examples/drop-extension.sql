@@ -1,0 +1,4 @@
+-- setup
+CREATE EXTENSION citext;
+-- bad
+DROP EXTENSION citext;

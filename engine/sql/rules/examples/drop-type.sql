@@ -1,0 +1,4 @@
+-- setup
+CREATE TYPE size AS ENUM ('small');
+-- bad
+DROP TYPE size;

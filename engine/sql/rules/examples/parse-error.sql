@@ -1,0 +1,7 @@
+-- setup
+CREATE TABLE parcels (id bigint PRIMARY KEY, city text, weight int);
+INSERT INTO parcels VALUES (1, 'Bergen', 4), (2, 'Turku', 9);
+-- bad 42601
+ALTER TABLE parcels ADD COLUM note text;
+-- good
+ALTER TABLE parcels ADD COLUMN note text;

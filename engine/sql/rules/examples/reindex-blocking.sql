@@ -1,0 +1,7 @@
+-- setup
+CREATE TABLE parcels (id bigint PRIMARY KEY, city text, weight int);
+INSERT INTO parcels VALUES (1, 'Bergen', 4), (2, 'Turku', 9);
+-- bad
+REINDEX TABLE parcels;
+-- good
+REINDEX TABLE CONCURRENTLY parcels;

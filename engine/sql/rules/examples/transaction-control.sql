@@ -1,0 +1,11 @@
+-- setup
+CREATE TABLE parcels (id bigint PRIMARY KEY, city text, weight int);
+INSERT INTO parcels VALUES (1, 'Bergen', 4), (2, 'Turku', 9);
+-- bad
+ALTER TABLE parcels ADD COLUMN note text;
+COMMIT;
+ALTER TABLE parcels ADD COLUMN memo text;
+-- good
+ALTER TABLE parcels ADD COLUMN note text;
+-- good
+ALTER TABLE parcels ADD COLUMN memo text;

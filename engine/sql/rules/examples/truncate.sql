@@ -1,0 +1,7 @@
+-- setup
+CREATE TABLE parcels (id bigint PRIMARY KEY, city text, weight int);
+INSERT INTO parcels VALUES (1, 'Bergen', 4), (2, 'Turku', 9);
+-- bad
+TRUNCATE parcels;
+-- good
+DELETE FROM parcels WHERE id BETWEEN 1 AND 1000;
