@@ -18,7 +18,8 @@
 namespace lockstep::ctl {
 namespace {
 
-constexpr int kMaxWords = 64;  // Of an argument made of words.
+constexpr int kMaxWords = 64;     // Of an argument made of words.
+constexpr int kMaxList = 20'000;  // Arguments of a command that takes several.
 
 absl::Status CheckValue(const Flag& flag, const std::string& value) {
   const std::string name = flag.long_name();
@@ -59,9 +60,7 @@ absl::Status SetGlobal(const std::string& name, const std::string& value, Global
   if (name == "--output") {
     globals.json = value == "json" || value == "jsonl";
     globals.json_lines = value == "jsonl";
-    if (!globals.json && value != "table") {
-      return UsageError(absl::StrCat("--output is table, json or jsonl, not \"", value, "\""));
-    }
+    globals.format = value;  // Finish() knows whether the command has it.
   }
   if (name == "--color") {
     globals.color = value == "always"  ? ColorMode::kAlways
@@ -157,8 +156,9 @@ class Parser {
     CLI::Option* option = parent->add_option_function<std::vector<std::string>>(
         command.argument, [this](const std::vector<std::string>& words) {
           line_.arguments.set_argument(absl::StrJoin(words, " "));
+          line_.arguments.set_list(words);
         });
-    option->expected(1, command.argument_words ? kMaxWords : 1);
+    option->expected(1, command.argument_list ? kMaxList : command.argument_words ? kMaxWords : 1);
     if (command.argument_required) option->required();
   }
 
@@ -176,7 +176,21 @@ class Parser {
     if (!extras.empty() && !line_.help) {
       line_.status = UnexpectedWord(extras.front(), line_.command, line_.group);
     }
+    CheckFormat();
     if (!line_.status.ok()) AddUsageHint();
+  }
+
+  // Every command has the formats of --help, some have more.
+  void CheckFormat() {
+    std::vector<std::string> known = {"table", "json", "jsonl"};
+    if (line_.command != nullptr) {
+      known.insert(known.end(), line_.command->formats.begin(), line_.command->formats.end());
+    }
+    if (std::find(known.begin(), known.end(), line_.globals.format) != known.end()) return;
+    const std::string last = known.back();
+    known.pop_back();
+    Fail(UsageError(absl::StrCat("--output is ", absl::StrJoin(known, ", "), " or ", last,
+                                 ", not \"", line_.globals.format, "\"")));
   }
 
   void AddUsageHint() {

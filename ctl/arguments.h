@@ -23,8 +23,9 @@ struct Command;
 struct GlobalFlags {
   std::vector<std::string> addresses;
   std::string context;
-  bool json = false;        // -o json or -o jsonl.
-  bool json_lines = false;  // -o jsonl.
+  bool json = false;             // -o json or -o jsonl.
+  bool json_lines = false;       // -o jsonl.
+  std::string format = "table";  // As given to -o.
   std::optional<absl::Duration> timeout;
   ColorMode color = ColorMode::kAuto;
   bool quiet = false;
@@ -50,11 +51,15 @@ class Arguments {
   void Set(const std::string& flag, std::string value) {
     values_[flag].push_back(std::move(value));
   }
+  // The arguments of a command that takes several.
+  const std::vector<std::string>& list() const { return list_; }
   void set_argument(std::string argument) { argument_ = std::move(argument); }
+  void set_list(std::vector<std::string> list) { list_ = std::move(list); }
 
  private:
   std::map<std::string, std::vector<std::string>> values_;
   std::string argument_;
+  std::vector<std::string> list_;
 };
 
 struct ParsedLine {

@@ -24,12 +24,6 @@ namespace {
 
 constexpr char kServiceFile[] = "lockstep.yaml";
 
-// Whether it is about what a file says, and not about a file that cannot be read.
-bool IsFinding(const absl::Status& status) {
-  return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ||
-         absl::IsResourceExhausted(status);
-}
-
 // The names in a directory, in order.
 absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& directory) {
   std::vector<std::string> names;
@@ -45,21 +39,6 @@ absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& directory) {
   }
   std::sort(names.begin(), names.end());
   return names;
-}
-
-// Loading stops at the first error; who checks wants to know of every file.
-void AddFindingsOfFiles(const std::string& directory, std::vector<absl::Status>* findings) {
-  const auto names = NamesIn(directory);
-  if (!names.ok()) return;
-  for (const std::string& name : *names) {
-    if (!absl::EndsWith(name, ".sql") || !chain::ParseFileName(name).has_value()) continue;
-    const std::string path = (std::filesystem::path(directory) / name).string();
-    const auto bytes = base::ReadFile(path, chain::kMaxMigrationBytes);
-    if (!bytes.ok()) continue;
-    const absl::Status status = chain::ReadMigration(path, *bytes).status();
-    const bool known = std::find(findings->begin(), findings->end(), status) != findings->end();
-    if (!status.ok() && !known) findings->push_back(status);
-  }
 }
 
 absl::Status ServiceFinding(const std::string& path, absl::string_view what,
@@ -92,7 +71,7 @@ absl::Status CheckServices(const std::string& directory, ProjectReport* report) 
     if (!std::filesystem::is_directory(std::filesystem::path(directory) / name, ignored)) continue;
     report->services.push_back(path);
     if (!service.ok()) {
-      if (!IsFinding(service.status())) return service.status();
+      if (!IsFileFinding(service.status())) return service.status();
       report->findings.push_back(service.status());
       continue;
     }
@@ -130,19 +109,46 @@ void AddNotice(const chain::Migration& migration, sql::LeftOutKind kind, absl::s
 
 }  // namespace
 
+bool IsFileFinding(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ||
+         absl::IsResourceExhausted(status);
+}
+
+// Loading stops at the first error; who checks wants to know of every file.
+FilesRead ReadEachFile(const std::string& directory, const absl::Status& first) {
+  FilesRead read{.refused = {first}};
+  const auto names = NamesIn(directory);
+  if (!names.ok()) return read;
+  for (const std::string& name : *names) {
+    if (!absl::EndsWith(name, ".sql") || !chain::ParseFileName(name).has_value()) continue;
+    const std::string path = (std::filesystem::path(directory) / name).string();
+    const auto bytes = base::ReadFile(path, chain::kMaxMigrationBytes);
+    if (!bytes.ok()) continue;
+    auto migration = chain::ReadMigration(path, *bytes);
+    if (migration.ok()) {
+      read.migrations.push_back(*std::move(migration));
+    } else if (migration.status() != first) {
+      read.refused.push_back(migration.status());
+    }
+  }
+  std::stable_sort(
+      read.migrations.begin(), read.migrations.end(),
+      [](const chain::Migration& a, const chain::Migration& b) { return a.version < b.version; });
+  return read;
+}
+
 absl::StatusOr<ProjectReport> CheckProject(const std::string& migrations,
                                            const std::string& services) {
   ProjectReport report;
   absl::StatusOr<chain::Chain> chain = LoadLocalChain(migrations);
   if (chain.ok()) {
     const absl::Status sum = CheckLocalSum(migrations, *chain);
-    if (!sum.ok() && !IsFinding(sum)) return sum;
+    if (!sum.ok() && !IsFileFinding(sum)) return sum;
     if (!sum.ok()) report.findings.push_back(sum);
     report.chain = *std::move(chain);
   } else {
-    if (!IsFinding(chain.status())) return chain.status();
-    report.findings.push_back(chain.status());
-    AddFindingsOfFiles(migrations, &report.findings);
+    if (!IsFileFinding(chain.status())) return chain.status();
+    report.findings = ReadEachFile(migrations, chain.status()).refused;
   }
   const std::string directory = services.empty() ? DefaultServices(migrations) : services;
   if (!directory.empty()) RETURN_IF_ERROR(CheckServices(directory, &report));

@@ -27,6 +27,17 @@ struct ProjectReport {
 absl::StatusOr<ProjectReport> CheckProject(const std::string& migrations,
                                            const std::string& services);
 
+// Whether a failure is about what a file says, and not about a file that cannot be read.
+bool IsFileFinding(const absl::Status& status);
+
+// A directory whose chain cannot be loaded because of `first`: what is wrong with each file,
+// `first` included, and the migrations that can be read, by version.
+struct FilesRead {
+  std::vector<absl::Status> refused;
+  std::vector<chain::Migration> migrations;
+};
+FilesRead ReadEachFile(const std::string& directory, const absl::Status& first);
+
 // What a reader of the chain should know and nobody has to change: one line for each file of which
 // a part is not run.
 std::vector<std::string> NoticesOf(const chain::Chain& chain);

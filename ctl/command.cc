@@ -65,6 +65,20 @@ constexpr Command kCommands[] = {
      .flags = kCheckFlags,
      .examples = kCheckExamples,
      .run = RunCheck},
+    {.name = "lint",
+     .summary = "Say what migrations lock, rewrite and break before they run",
+     .text = "Judges each statement against what exists when it runs: the tables that the files\n"
+             "before it make, or the live catalog with --database. What a file creates itself\n"
+             "can hurt nobody. Without FILE all files that are not applied are judged; a file\n"
+             "named may also be none of the chain. Errors exit with 3, but not those that only\n"
+             "wait for the fleet. lint.yaml beside the migrations sets fail-on, postgres and\n"
+             "the severity of rules. -o may also be text, sarif or github.",
+     .flags = kLintFlags,
+     .argument = "FILE",
+     .argument_list = true,
+     .formats = kLintFormats,
+     .examples = kLintExamples,
+     .run = RunLint},
     {.name = "publish",
      .summary = "Append new migrations to the published chain",
      .text =

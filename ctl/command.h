@@ -41,6 +41,8 @@ struct Command {
   const char* argument = nullptr;  // "SERVICE"; null for none.
   bool argument_required = false;
   bool argument_words = false;  // Several words make one argument, with a blank between.
+  bool argument_list = false;   // Any number of arguments.
+  std::span<const char* const> formats = {};  // Of --output, beside those that all have.
   std::span<const char* const> examples;
   Handler run;
 };

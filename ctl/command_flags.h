@@ -69,6 +69,19 @@ inline constexpr Flag kCheckFlags[] = {
      "Where NAME/lockstep.yaml are (default: services beside the migrations)"},
     {"--remote", ValueKind::kNone, "",
      "Also compare with the published chain; exit 8 if they part"}};
+inline constexpr Flag kLintFlags[] = {
+    kMigrations,
+    {"--database", ValueKind::kText, "URL", "Judge against what exists in this database"},
+    {"--database-file", ValueKind::kText, "FILE", "The file that holds --database"},
+    {"--applied", ValueKind::kNumber, "N",
+     "Versions up to N exist (default: as the database says, or those before the first FILE)"},
+    {"--postgres", ValueKind::kNumber, "N", "The server's major version (default 15)"},
+    {"--fail-on", ValueKind::kText, "SEVERITY",
+     "Exit 3 from error (default), warning or info on, or never"},
+    {"--min-severity", ValueKind::kText, "SEVERITY",
+     "Show findings from this one on (default: warning; info with json and sarif)"},
+    {"--explain", ValueKind::kText, "RULE", "Explain a rule, or list them with `all`"}};
+inline constexpr const char* kLintFormats[] = {"text", "sarif", "github"};
 inline constexpr Flag kPublishFlags[] = {
     kMigrations, {"--dry-run", ValueKind::kNone, "", "Let the coordinator check, publish nothing"}};
 inline constexpr Flag kPlanFlags[] = {
@@ -139,6 +152,10 @@ inline constexpr const char* kNewExamples[] = {
 inline constexpr const char* kSumExamples[] = {"lockstep sum", "lockstep sum --check"};
 inline constexpr const char* kCheckExamples[] = {"lockstep check",
                                                  "lockstep check --remote -o json"};
+inline constexpr const char* kLintExamples[] = {
+    "lockstep lint", "lockstep lint migrations/017_add_nickname.sql",
+    "lockstep lint --database postgresql://reader@db/shop --fail-on warning",
+    "lockstep lint -o sarif > lint.sarif", "lockstep lint --explain set-not-null-scan"};
 inline constexpr const char* kPublishExamples[] = {
     "lockstep publish", "lockstep publish --migrations db/migrations --dry-run"};
 inline constexpr const char* kPlanExamples[] = {"lockstep plan", "lockstep plan --to 16 --sql",

@@ -18,6 +18,7 @@
 #include "ctl/command.h"
 #include "ctl/doctor.h"
 #include "ctl/help.h"
+#include "ctl/lint_view.h"
 #include "ctl/listing.h"
 #include "ctl/plan_view.h"
 #include "ctl/sanitize.h"
@@ -152,6 +153,19 @@ TEST(Golden, History) {
 TEST(Golden, OperationsList) {
   ExpectTable("operations", [](const Style& style, int width) {
     return OperationsTable(samples::OperationList(), style, width);
+  });
+}
+
+TEST(Golden, Lint) {
+  ExpectTable("lint", [](const Style& style, int width) {
+    return LintText(samples::Linted(),
+                    {.min_severity = sql::Severity::kInfo, .allowed = true, .width = width}, style);
+  });
+}
+
+TEST(Golden, LintExplainsARule) {
+  ExpectTable("lint-explain", [](const Style& style, int width) {
+    return RuleText(sql::InfoOf(sql::Rule::kSetNotNullScan), style, width);
   });
 }
 

@@ -161,6 +161,58 @@ v1::ListOperationsResponse OperationList() {
   return list;
 }
 
+LintReport Linted() {
+  LintReport report;
+  report.files.resize(2);
+  report.findings = {
+      {.rule = "set-not-null-scan",
+       .file = "migrations/017_names.sql",
+       .line = 3,
+       .column = 23,
+       .characters = 8,
+       .excerpt = "ALTER TABLE users\tALTER nickname SET NOT NULL;",
+       .message = "SET NOT NULL reads all of users under ACCESS EXCLUSIVE: nobody can read or "
+                  "write it until the scan is over",
+       .hint = "ALTER TABLE users ADD CONSTRAINT users_nickname_nn CHECK (nickname IS NOT NULL) "
+               "NOT VALID",
+       .object = "users.nickname",
+       .statement = 0,
+       .blocks = true},
+      {.rule = "drop-column",
+       .file = "migrations/017_names.sql",
+       .line = 104,
+       .column = 24,
+       .characters = 4,
+       .excerpt = "ALTER TABLE größe DROP 名前, DROP email;",
+       .message = "column größe.名前 goes away",
+       .gate = true},
+      {.rule = "create-trigger",
+       .severity = sql::Severity::kWarning,
+       .file = "migrations/018_watch.sql",
+       .line = 1,
+       .column = 131,
+       .characters = 12,
+       .excerpt = "CREATE FUNCTION a_function_with_quite_a_long_name() RETURNS trigger LANGUAGE "
+                  "plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER t BEFORE INSERT ON "
+                  "measurements FOR EACH ROW EXECUTE FUNCTION a_function_with_quite_a_long_name()",
+       .message = "trigger t stops writes to measurements while it is created"},
+      {.rule = "prefer-text",
+       .severity = sql::Severity::kInfo,
+       .file = "migrations/018_watch.sql",
+       .line = 2,
+       .column = 1,
+       .excerpt = "CREATE TABLE t (a varchar(3));",
+       .message = "varchar(3) is costly to widen later",
+       .allowed = "ISO 4217 has three letters"},
+      {.rule = "file-too-large",
+       .file = "migrations/019_data.sql",
+       .message = "larger than 1048576 bytes",
+       .hint = "split it",
+       .refusal = true,
+       .blocks = true}};
+  return report;
+}
+
 Diagnosis Diagnosed() {
   Diagnosis diagnosis;
   diagnosis.Ok("coordinator", "127.0.0.1:7411 answers (default)");

@@ -7,6 +7,7 @@
 #include "lockstep/v1/status.pb.h"
 
 #include "ctl/doctor.h"
+#include "ctl/lint_report.h"
 
 namespace lockstep::ctl::samples {
 
@@ -18,6 +19,9 @@ v1::PlanUpgradeResponse Plan();
 v1::ListMigrationsResponse History();
 // One that runs, one that failed, one that succeeded.
 v1::ListOperationsResponse OperationList();
+// Findings of each severity in lines with tabs, wide letters and of great length; one is allowed,
+// one waits for the fleet, one file cannot be read.
+LintReport Linted();
 // Each condition at least once.
 Diagnosis Diagnosed();
 

@@ -182,7 +182,8 @@ const std::vector<Layer>& Layers() {
        {"engine/base", "engine/chain", "engine/postgres", "engine/catalog"},
        {"threads"}},
       {"ctl",
-       {"ctl/direct", "ctl/dev", "engine/base", "engine/sql", "engine/chain", "engine/postgres",
+       {"ctl/direct", "ctl/dev", "engine/base", "engine/sql", "engine/sql/model",
+        "engine/sql/rules", "engine/sql/analysis", "engine/chain", "engine/postgres",
         "engine/catalog", "engine/schema", "engine/apply", "proto/convert"},
        {"pb", "grpc", "CLI11", "threads"}},
   };
