@@ -85,6 +85,10 @@ void RenameTableConstraint(Node statement, StatementContext& context) {
     }
   }
   context.Touches(relation, "", Effect::kAlter);
+  const model::Constraint* constraint = relation.FindConstraint(statement["subname"].text());
+  if (constraint != nullptr && !constraint->index.empty()) {
+    context.LockIndex(relation, constraint->index, LockMode::kShareUpdateExclusive);
+  }
   RenameConstraint(relation, std::string(statement["subname"].text()),
                    std::string(statement["newname"].text()), statement["relation"], context);
 }

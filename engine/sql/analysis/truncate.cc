@@ -42,9 +42,13 @@ class Truncation {
   void Claim() {
     for (const Relation* table : tables_) {
       // Empty indexes are built over the empty heap.
+      const bool heap = table->kind != model::RelationKind::kPartitionedTable;
       const bool indexed = !table->indexes.empty() || !table->complete;
-      context_.Lock(*table, LockMode::kAccessExclusive, {.rewrite = true, .scan = indexed});
-      context_.LockIndexes(*table, LockMode::kAccessExclusive, {.index_rebuild = true});
+      context_.Lock(*table, LockMode::kAccessExclusive,
+                    {.rewrite = heap, .scan = heap && indexed});
+      if (heap) {
+        context_.LockIndexes(*table, LockMode::kAccessExclusive, {.index_rebuild = true});
+      }
       context_.Touches(*table, "", Effect::kWrite);
     }
     if (restart_) ClaimSequences();

@@ -254,6 +254,9 @@ TRUNCATE p CASCADE;
 -- form: truncate-partitioned
 TRUNCATE pt;
 
+-- form: truncate-partitioned-indexed
+TRUNCATE dpt, cpt;
+
 -- form: truncate-inheritance-parent
 TRUNCATE par;
 
