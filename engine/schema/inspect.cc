@@ -13,10 +13,10 @@
 namespace lockstep::schema {
 namespace {
 
-constexpr std::array kSteps = {ReadServer,    ReadSchemas,     ReadTypes,       ReadRelations,
-                               ReadColumns,   ReadIndexes,     ReadConstraints, ReadTriggers,
-                               ReadPolicies,  ReadRules,       ReadInheritance, ReadSequences,
-                               ReadFunctions, ReadPublications};
+constexpr std::array kSteps = {ReadServer,    ReadSchemas,      ReadTypes,       ReadRelations,
+                               ReadColumns,   ReadIndexes,      ReadConstraints, ReadTriggers,
+                               ReadPolicies,  ReadRules,        ReadInheritance, ReadSequences,
+                               ReadFunctions, ReadPublications, ReadStatistics};
 
 }  // namespace
 

@@ -137,4 +137,19 @@ absl::Status ReadPublications(Reader& reader) {
   return absl::OkStatus();
 }
 
+absl::Status ReadStatistics(Reader& reader) {
+  ASSIGN_OR_RETURN(const postgres::Result result,
+                   reader.Query("SELECT n.nspname, s.stxname, s.stxrelid"
+                                " FROM pg_catalog.pg_statistic_ext s"
+                                " JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace"
+                                " WHERE s.stxnamespace = ANY ($1::pg_catalog.oid[])"));
+  for (const postgres::Row& row : result.rows) {
+    const sql::model::Relation* const relation = reader.Find(row.Long(2));
+    if (relation != nullptr) {
+      reader.db.statistics[{row.Text(0), row.Text(1)}] = relation->name;
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace lockstep::schema

@@ -66,6 +66,7 @@ absl::Status ReadSequences(Reader& reader);  // What they are owned by.
 // objects.cc
 absl::Status ReadFunctions(Reader& reader);
 absl::Status ReadPublications(Reader& reader);
+absl::Status ReadStatistics(Reader& reader);  // The objects, not what they say.
 
 // A type's modifiers from pg_attribute.atttypmod.
 std::vector<int64_t> ModifiersOf(const sql::model::Type& type, int64_t modifier,

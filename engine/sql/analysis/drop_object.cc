@@ -129,6 +129,10 @@ void DropOther(absl::string_view kind, Node object, StatementContext& context) {
   const Name name = context.db.NameForNew(model::NameOf(names ? names : object));
   // Statistics change plans only.
   if (kind == "OBJECT_STATISTIC_EXT") {
+    if (const auto found = context.db.statistics.find(name); found != context.db.statistics.end()) {
+      context.Lock(context.Resolve(found->second), LockMode::kShareUpdateExclusive);
+      context.db.statistics.erase(found);
+    }
     return context.TouchesObject(ObjectClass::kOther, name, Effect::kAlter);
   }
   context.TouchesObject(ObjectClass::kOther, name, Effect::kBreak);

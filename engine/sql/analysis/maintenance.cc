@@ -271,9 +271,12 @@ void AnalyzeStatistics(Node statement, StatementContext& context) {
   if (statement["if_not_exists"].flag()) context.facts.guard = Guard::kIfNotExists;
   if (statement["missing_ok"].flag()) context.facts.guard = Guard::kIfExists;
   for (const Node range : statement["relations"].Items()) {
-    if (range.type() == "RangeVar") {
-      context.Lock(context.Resolve(range), LockMode::kShareUpdateExclusive);
-    }
+    if (range.type() != "RangeVar") continue;
+    const Relation& table = context.Resolve(range);
+    context.Lock(table, LockMode::kShareUpdateExclusive);
+    if (!statement["defnames"]) continue;
+    const Name name = context.db.NameForNew(model::NameOf(statement["defnames"]));
+    context.db.statistics.try_emplace(name, table.name);
   }
   context.TouchesObject(ObjectClass::kOther, model::NameOf(statement["defnames"]),
                         statement["relations"] ? Effect::kCreate : Effect::kAlter, false);

@@ -136,6 +136,17 @@ void ImportSchema(Node statement, StatementContext& context) {
   }
 }
 
+// ALTER ... DEPENDS ON EXTENSION. A trigger's table is locked, an index is itself.
+void LockDependent(Node statement, StatementContext& context) {
+  const absl::string_view kind = statement["objectType"].text();
+  if (kind == "OBJECT_INDEX") {
+    const auto [table, index] = context.db.FindIndex(model::NameOf(statement["relation"]));
+    if (index != nullptr) context.LockIndex(*table, index->name, LockMode::kAccessExclusive);
+  } else if (statement["relation"]) {
+    context.Lock(context.Resolve(statement["relation"]), LockMode::kAccessExclusive);
+  }
+}
+
 }  // namespace
 
 void AnalyzeOtherObject(absl::string_view node_type, Node statement, StatementContext& context) {
@@ -144,6 +155,7 @@ void AnalyzeOtherObject(absl::string_view node_type, Node statement, StatementCo
   if (node_type == "AlterOpFamilyStmt") return AlterFamily(statement, context);
   if (node_type == "AlterTSConfigurationStmt") return AlterTextSearch(statement, context);
   if (node_type == "ImportForeignSchemaStmt") return ImportSchema(statement, context);
+  if (node_type == "AlterObjectDependsStmt") LockDependent(statement, context);
   const auto row = std::find_if(std::begin(kRows), std::end(kRows),
                                 [&](const Row& r) { return r.type == node_type; });
   if (row == std::end(kRows)) return NotAnalysed(context);

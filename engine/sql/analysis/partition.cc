@@ -104,7 +104,7 @@ void ClaimDetachedKeys(const Relation& parent, const Relation& partition,
     context.Lock(context.Resolve(key.references), LockMode::kShareRowExclusive);
   }
   for (const auto& [other, key] : context.db.ReferencesTo(parent.name)) {
-    context.Lock(*other, LockMode::kShare, {.scan = true});
+    context.Lock(*other, LockMode::kAccessExclusive, {.scan = true});
   }
 }
 
@@ -129,6 +129,13 @@ void Unlink(Relation& parent, Relation& partition) {
 
 }  // namespace
 
+void ClaimNewPartition(const Relation& parent, StatementContext& context) {
+  context.LockIndexes(parent, LockMode::kShareUpdateExclusive);
+  for (const auto& [other, key] : context.db.ReferencesTo(parent.name)) {
+    context.Lock(*other, LockMode::kShareRowExclusive);
+  }
+}
+
 void ClaimDefaultPartition(const Relation& parent, Node bound, Node at, StatementContext& context) {
   if (!parent.default_partition.has_value()) return;
   const Relation& rest = context.Resolve(*parent.default_partition);
@@ -152,6 +159,7 @@ void AnalyzeAttachPartition(Relation& parent, Node command, StatementContext& co
   if (!parent.complete) parent.kind = RelationKind::kPartitionedTable;
   context.Strengthen(Phase::kExpand);
   context.Lock(parent, LockMode::kShareUpdateExclusive);
+  ClaimNewPartition(parent, context);
   context.Touches(parent, "", Effect::kAlter);
   context.Touches(partition, "", Effect::kAlter);
   const bool builds = LacksIndex(parent, partition);
@@ -177,6 +185,7 @@ void AnalyzeDetachPartition(Relation& parent, Node command, StatementContext& co
   context.facts.non_transactional |= concurrent;
   context.Lock(parent, weak ? LockMode::kShareUpdateExclusive : LockMode::kAccessExclusive);
   context.Lock(partition, LockMode::kAccessExclusive);
+  context.LockIndexes(partition, LockMode::kAccessExclusive);
   context.Touches(parent, "", Effect::kBreak);
   context.Touches(partition, "", Effect::kAlter);
   context.StrengthenOn(parent, Phase::kContract, ContractKind::kRemove);

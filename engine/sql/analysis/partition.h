@@ -16,6 +16,10 @@ bool ProvesBound(const model::Relation& parent, Node bound, const model::Relatio
 // Whether a CHECK of the default partition `rest` proves that none of its rows lies within `bound`.
 bool ExcludesBound(const model::Relation& parent, Node bound, const model::Relation& rest);
 
+// What a new partition, created or attached, does to the indexes of `parent` and to the tables that
+// refer to it: their foreign keys get to refer to the partition as well.
+void ClaimNewPartition(const model::Relation& parent, StatementContext& context);
+
 // What a new partition with `bound` does to the default partition of `parent`: its lock, and the
 // scan that a CHECK can avoid.
 void ClaimDefaultPartition(const model::Relation& parent, Node bound, Node at,

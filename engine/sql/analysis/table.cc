@@ -188,11 +188,7 @@ void ClaimParent(Node statement, Relation& relation, StatementContext& context) 
   if (!bound || relation.parents.empty()) return;
   Relation& parent = context.Resolve(relation.parents.front());
   const std::string name = parent.name.text();
-  context.LockIndexes(parent, LockMode::kShareUpdateExclusive);
-  // Foreign keys to the parent get to refer to the partition as well.
-  for (const auto& [other, constraint] : context.db.ReferencesTo(parent.name)) {
-    context.Lock(*other, LockMode::kShareRowExclusive);
-  }
+  ClaimNewPartition(parent, context);
   context
       .ReportOn(parent, Rule::kCreatePartitionOfLocksParent, statement["relation"],
                 absl::StrCat("PARTITION OF stops all reads and writes of ", name,

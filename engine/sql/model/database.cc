@@ -132,6 +132,7 @@ Relation& Database::Add(Relation relation) {
 
 void Database::Remove(const Name& name) {
   relations.erase(name);
+  std::erase_if(statistics, [&](const auto& entry) { return entry.second == name; });
   for (auto& [other, relation] : relations) {
     std::erase(relation.parents, name);
     std::erase(relation.children, name);
@@ -166,6 +167,9 @@ void Database::Rename(const Name& from, const Name& to) {
   }
   for (auto& [name, publication] : publications) {
     if (publication.tables.erase(from) > 0) publication.tables.insert(to);
+  }
+  for (auto& [name, table] : statistics) {
+    if (table == from) table = to;
   }
 }
 

@@ -226,6 +226,8 @@ class Database {
   std::set<std::string> new_schemas;
   std::set<std::string> extensions;
   std::map<std::string, Publication> publications;
+  // Extended statistics, and the tables that they are of.
+  std::map<Name, Name> statistics;
   // Subscriptions that are known to have no replication slot (slot_name = NONE).
   std::set<std::string> subscriptions_without_slot;
 
