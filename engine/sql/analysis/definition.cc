@@ -169,7 +169,7 @@ bool ChangesColumn(Relation& relation, Node node, absl::string_view column_name,
   if (type == "CONSTR_NOTNULL") {
     DefineNotNull(relation, *column, node["conname"].text(), context);
   } else if (type == "CONSTR_DEFAULT") {
-    column->has_default = !node["raw_expr"].As("A_Const")["isnull"].flag();
+    column->has_default = !IsNull(node["raw_expr"]);
   } else if (type == "CONSTR_IDENTITY") {
     DefineNotNull(relation, *column, "", context);
     column->has_default = true;

@@ -33,6 +33,11 @@ ParsedExpression ParseExpression(absl::string_view text) {
   return parsed;
 }
 
+bool IsNull(Node expression) {
+  while (expression.type() == "TypeCast") expression = expression.body()["arg"];
+  return expression.As("A_Const")["isnull"].flag();
+}
+
 std::set<std::string> ColumnsIn(Node expression) {
   std::set<std::string> columns;
   Walk(expression, [&](absl::string_view name, Node node) {

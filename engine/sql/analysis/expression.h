@@ -20,6 +20,9 @@ struct ParsedExpression {
 };
 ParsedExpression ParseExpression(absl::string_view text);
 
+// NULL, also under casts.
+bool IsNull(Node expression);
+
 // The last part of every column reference in there: "email" of u.email. "*" is left out.
 std::set<std::string> ColumnsIn(Node expression);
 

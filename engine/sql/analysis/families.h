@@ -19,23 +19,23 @@ void NotAnalysed(StatementContext& context);
 // commands. Its lock is the strongest that one of them takes.
 void AnalyzeAlterTable(Node statement, StatementContext& context);
 // One command each: `command` is the body of an AlterTableCmd. Defined in the named files.
+struct AlterTarget;  // alter_table.h
 // add_column.cc
-void AnalyzeAddColumn(model::Relation& relation, Node command, StatementContext& context);
+void AnalyzeAddColumn(const AlterTarget& target, Node command, StatementContext& context);
 // column.cc
-void AnalyzeDropColumn(model::Relation& relation, Node command, StatementContext& context);
-void AnalyzeColumnDefault(model::Relation& relation, Node command, StatementContext& context);
-void AnalyzeSetNotNull(model::Relation& relation, Node command, Node statement,
-                       StatementContext& context);
-void AnalyzeDropNotNull(model::Relation& relation, Node command, StatementContext& context);
+void AnalyzeDropColumn(const AlterTarget& target, Node command, StatementContext& context);
+void AnalyzeColumnDefault(const AlterTarget& target, Node command, StatementContext& context);
+void AnalyzeSetNotNull(const AlterTarget& target, Node command, StatementContext& context);
+void AnalyzeDropNotNull(const AlterTarget& target, Node command, StatementContext& context);
 // SET, ADD and DROP IDENTITY, DROP and SET EXPRESSION.
-void AnalyzeGeneratedColumn(model::Relation& relation, Node command, StatementContext& context);
+void AnalyzeGeneratedColumn(const AlterTarget& target, Node command, StatementContext& context);
 // column_type.cc
-void AnalyzeColumnType(model::Relation& relation, Node command, StatementContext& context);
+void AnalyzeColumnType(const AlterTarget& target, Node command, StatementContext& context);
 // constraint.cc
-void AnalyzeAddConstraint(model::Relation& relation, Node command, StatementContext& context);
-void AnalyzeValidateConstraint(model::Relation& relation, Node command, StatementContext& context);
-void AnalyzeDropConstraint(model::Relation& relation, Node command, StatementContext& context);
-void AnalyzeAlterConstraint(model::Relation& relation, Node command, StatementContext& context);
+void AnalyzeAddConstraint(const AlterTarget& target, Node command, StatementContext& context);
+void AnalyzeValidateConstraint(const AlterTarget& target, Node command, StatementContext& context);
+void AnalyzeDropConstraint(const AlterTarget& target, Node command, StatementContext& context);
+void AnalyzeAlterConstraint(const AlterTarget& target, Node command, StatementContext& context);
 // partition.cc
 void AnalyzeAttachPartition(model::Relation& relation, Node command, StatementContext& context);
 void AnalyzeDetachPartition(model::Relation& relation, Node command, StatementContext& context);
@@ -43,7 +43,7 @@ void AnalyzeInheritance(model::Relation& relation, Node command, StatementContex
 // table_option.cc: SET LOGGED, TABLESPACE, ACCESS METHOD, storage parameters, REPLICA IDENTITY,
 // CLUSTER ON, triggers and row security switched, OWNER, OF type, statistics and storage of
 // columns.
-void AnalyzeTableOption(model::Relation& relation, Node command, StatementContext& context);
+void AnalyzeTableOption(const AlterTarget& target, Node command, StatementContext& context);
 
 // table.cc
 void AnalyzeCreateTable(Node statement, StatementContext& context);    // CreateStmt
