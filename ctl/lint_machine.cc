@@ -48,7 +48,6 @@ Json ToJson(const sql::StatementFacts& facts, int line) {
   if (facts.contract_kind != sql::ContractKind::kNone) {
     json["contractKind"] = std::string(sql::ContractKindName(facts.contract_kind));
   }
-  if (facts.stripped) json["stripped"] = true;
   if (facts.no_op) json["noOp"] = true;
   if (facts.opaque) json["opaque"] = true;
   if (facts.non_transactional) json["nonTransactional"] = true;
