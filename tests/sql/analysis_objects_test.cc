@@ -260,6 +260,9 @@ TEST(PolicyAnalysis, ConditionsLockWhatTheirSubqueriesRead) {
 TEST(PrivilegeAnalysis, GrantLocksTablesFromVersion18On) {
   EXPECT_EQ(Analysed(kSeats, "GRANT SELECT ON seat TO clerk").Lock("seat"), "none");
   EXPECT_EQ(Analysed(kSeats, "GRANT SELECT ON seat TO clerk", 180000).Lock("seat"), "ACCESS SHARE");
+  const Analysed all(kSeats, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO clerk", 180000);
+  EXPECT_EQ(all.Lock("seat"), "none");
+  ASSERT_NE(all.TouchOf("public", "seat"), nullptr);
 }
 
 TEST(PrivilegeAnalysis, AnotherOwnerHasToBeARoleOfOnes) {

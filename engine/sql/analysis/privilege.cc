@@ -19,6 +19,7 @@ using model::Name;
 using model::Relation;
 using model::RelationKind;
 
+// From there on GRANT and REVOKE lock the relations that they name, though not those of a schema.
 constexpr int kGrantLocksFrom = 18;
 
 // One thing that a privilege or an owner is about.
@@ -85,9 +86,6 @@ void ReportRevoke(absl::string_view object, std::string message, StatementContex
 
 void ClaimGrant(const Relation& relation, Node statement, StatementContext& context) {
   const Effect effect = statement["is_grant"].flag() ? Effect::kAlter : Effect::kBreak;
-  if (context.db.major_version() >= kGrantLocksFrom) {
-    context.Lock(relation, LockMode::kAccessShare);
-  }
   bool whole = false;
   for (const Node item : statement["privileges"].Items()) {
     const Node columns = item.As("AccessPriv")["cols"];
@@ -123,6 +121,9 @@ std::vector<Target> ClaimObjects(Node statement, StatementContext& context) {
     } else if (object.type() == "RangeVar") {
       Relation& relation = context.Resolve(object);
       if (!relation.complete && kind == "OBJECT_SEQUENCE") relation.kind = RelationKind::kSequence;
+      if (context.db.major_version() >= kGrantLocksFrom) {
+        context.Lock(relation, LockMode::kAccessShare);
+      }
       ClaimGrant(relation, statement, context);
       targets.push_back({.object_class = ObjectClass::kRelation,
                          .name = relation.name,
