@@ -59,6 +59,13 @@ std::string ReadText(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// "1 1 3": for each applied version the first that was committed with it.
+std::string Transactions(Cluster& cluster) {
+  return cluster.db().Scalar(
+      "SELECT string_agg(first::text, ' ' ORDER BY version) FROM (SELECT version,"
+      " min(version) OVER (PARTITION BY xid) AS first FROM lockstep.history) h");
+}
+
 TEST(Direct, GivesThePlaygroundItsSchemaAndDoesNothingTheSecondTime) {
   Cluster cluster;
   cluster.UsePlayground();
@@ -67,6 +74,7 @@ TEST(Direct, GivesThePlaygroundItsSchemaAndDoesNothingTheSecondTime) {
   EXPECT_THAT(first.out, HasSubstr("applied 16"));
   EXPECT_EQ(DumpSchema(cluster.db().conninfo()),
             ReadText(SourcePath("tests/migrations/at_016.sql")));
+  EXPECT_EQ(Transactions(cluster), "1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1");
   const std::string revision = cluster.db().Scalar("SELECT max(revision) FROM lockstep.event "
                                                    "WHERE kind <> 'leader_elected'");
   const CommandResult second = Direct(cluster);
@@ -75,6 +83,35 @@ TEST(Direct, GivesThePlaygroundItsSchemaAndDoesNothingTheSecondTime) {
   EXPECT_EQ(cluster.db().Scalar("SELECT max(revision) FROM lockstep.event "
                                 "WHERE kind <> 'leader_elected'"),
             revision);
+}
+
+TEST(Direct, NeighboursShareATransactionUntilSomebodyIsServed) {
+  Cluster cluster;
+  cluster.WriteMigration("001_a.sql", "CREATE TABLE a (id int);");
+  cluster.WriteMigration("002_b.sql", "CREATE TABLE b (id int); INSERT INTO b VALUES (1);");
+  cluster.WriteMigration("003_c.sql", "CREATE TABLE c (id int);");
+  cluster.WriteMigration("004_d.sql", "CREATE TABLE d (id int);");
+  EXPECT_EQ(Direct(cluster).exit, ExitStatus{});
+  EXPECT_EQ(Transactions(cluster), "1 1 3 3");
+  cluster.db().Query("UPDATE lockstep.chain SET first_served_at = now()");
+  cluster.WriteMigration("005_e.sql", "CREATE TABLE e (id int);");
+  cluster.WriteMigration("006_f.sql", "CREATE TABLE f (id int);");
+  EXPECT_EQ(Direct(cluster).exit, ExitStatus{});
+  EXPECT_EQ(Transactions(cluster), "1 1 3 3 5 6");
+}
+
+TEST(Direct, AGroupThatFailsKeepsWhatIsBeforeTheFailureAndNamesIt) {
+  Cluster cluster;
+  cluster.WriteMigration("001_a.sql", "CREATE TABLE a (id int);");
+  cluster.WriteMigration("002_b.sql", "CREATE TABLE b (id int);");
+  cluster.WriteMigration("003_broken.sql", "CREATE TABLE c (id int);\n  CREATE TABLE a (id int);");
+  cluster.WriteMigration("004_d.sql", "CREATE TABLE d (id int);");
+  const CommandResult result = Direct(cluster);
+  EXPECT_EQ(result.exit->code, 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("003_broken.sql:2"));
+  EXPECT_THAT(result.err, HasSubstr("the database is at 2"));
+  EXPECT_EQ(Transactions(cluster), "1 2");
+  EXPECT_EQ(cluster.db().Scalar("SELECT to_regclass('c') IS NULL"), "t");
 }
 
 TEST(Direct, ThirtyTwoAtOnceAllSucceedAndApplyEachVersionOnce) {
