@@ -282,6 +282,22 @@ class PublishTest : public OperationTest {
 
 const auto kDiverged = StatusIs(StatusCode::kAborted, "CHAIN_DIVERGED");
 
+TEST_F(PublishTest, ManyAreAppendedInTheirOrderAndAllOrNone) {
+  constexpr int kMany = 40;  // More than go into one query.
+  std::vector<chain::Migration> migrations;
+  for (int version = 1; version <= kMany; ++version) migrations.push_back(Migration(version));
+  std::vector<chain::Migration> broken = migrations;
+  broken.back().version = kMany + 1;
+  EXPECT_THAT(Append(chain::EmptyChainHash(), broken), kDiverged);
+  EXPECT_EQ(Chain().head, 0);
+  EXPECT_THAT(Append(chain::EmptyChainHash(), migrations), IsOk());
+  EXPECT_EQ(Chain().head, kMany);
+  EXPECT_EQ(lockstep_.Scalar("SELECT bool_and(version = place) FROM (SELECT version, row_number()"
+                             " OVER (ORDER BY revision) AS place FROM lockstep.event"
+                             " WHERE kind = 'published') x"),
+            "t");
+}
+
 TEST_F(PublishTest, AppendsAndMovesTheHead) {
   EXPECT_THAT(Append(chain::EmptyChainHash(), {Migration(1), Migration(2)}),
               IsOkAndHolds(IsEmpty()));
