@@ -1,6 +1,8 @@
 // CREATE TABLE AS and CREATE MATERIALIZED VIEW.
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/sql/analysis/families.h"
 #include "engine/sql/analysis/new_table.h"
