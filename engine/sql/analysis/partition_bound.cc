@@ -363,6 +363,12 @@ std::vector<Comparison> AlternativesOf(Node term, const Column& key) {
 bool LiesOutside(const Comparison& c, const Bound& bound) {
   if (c.test == Test::kNull) return !bound.with_null;
   if (bound.list) return ImpliesNotIn(c, bound.values);
+  if (c.test == Test::kIn && c.values.size() > 1) {  // Some may lie below, others above.
+    return std::all_of(c.values.begin(), c.values.end(), [&](const Value& v) {
+      return (bound.lower.has_value() && Less(v, *bound.lower)) ||
+             (bound.upper.has_value() && LessOrEqual(*bound.upper, v));
+    });
+  }
   if (bound.lower.has_value() && ImpliesBelow(c, *bound.lower)) return true;
   return bound.upper.has_value() && ImpliesAtLeast(c, *bound.upper);
 }
