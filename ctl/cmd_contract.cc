@@ -88,10 +88,9 @@ absl::StatusOr<int> RunContract(Context& context, const Arguments& arguments) {
   request.set_target(version);
   request.set_contracts(true);
   RemoteUpgrade target(context);
-  return RunUpgradeFlow(context, arguments, target, request,
-                        [&](const v1::PlanUpgradeResponse& plan) {
-                          return CheckOnly(context, plan, version);
-                        });
+  return RunUpgradeFlow(
+      context, arguments, target, request,
+      [&](const v1::PlanUpgradeResponse& plan) { return CheckOnly(context, plan, version); });
 }
 
 }  // namespace lockstep::ctl

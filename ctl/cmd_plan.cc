@@ -4,6 +4,7 @@
 #include "ctl/chain_compare.h"
 #include "ctl/commands.h"
 #include "ctl/errors.h"
+#include "ctl/findings_view.h"
 #include "ctl/listing.h"
 #include "ctl/local_chain.h"
 #include "ctl/output.h"
@@ -22,6 +23,11 @@ void Print(Console& console, const v1::PlanUpgradeResponse& plan, bool sql) {
   } else {
     console.Data(absl::StrCat(PlanTable(plan, console.out_style(), console.options().out_width),
                               plan.migrations().empty() ? "" : "\n", PlanSummary(plan), "\n"));
+    for (const std::string& table :
+         {LocksTable(plan, console.out_style(), console.options().out_width),
+          FindingsTable(plan, console.out_style(), console.options().out_width)}) {
+      if (!table.empty()) console.Data(absl::StrCat("\n", table));
+    }
     const std::string waiting = ContractsWaiting(LeftWaiting(plan));
     if (!waiting.empty()) console.Data(absl::StrCat(waiting, "\n"));
   }

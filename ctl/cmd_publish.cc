@@ -9,6 +9,7 @@
 #include "ctl/check.h"
 #include "ctl/commands.h"
 #include "ctl/errors.h"
+#include "ctl/findings_view.h"
 #include "ctl/listing.h"
 #include "ctl/local_chain.h"
 #include "ctl/output.h"
@@ -53,10 +54,11 @@ std::string Describe(const v1::PublishChainResponse& response, chain::Version lo
 
 absl::StatusOr<int> RunPublish(Context& context, const Arguments& arguments) {
   const std::string directory = MigrationsDirectory(arguments);
+  ASSIGN_OR_RETURN(const v1::LintMode lint, LintModeOf(arguments));
   ASSIGN_OR_RETURN(const chain::Chain local, LoadCheckedChain(directory));
   SayNotices(context.console, local);
   const bool dry_run = arguments.Has("--dry-run");
-  ASSIGN_OR_RETURN(const v1::PublishChainResponse response, Publish(context, local, dry_run));
+  ASSIGN_OR_RETURN(const v1::PublishChainResponse response, Publish(context, local, dry_run, lint));
   if (context.flags.json) {
     RETURN_IF_ERROR(PrintJson(context.console, response));
   } else {

@@ -6,6 +6,7 @@
 #include "ctl/commands.h"
 #include "ctl/direct_upgrade.h"
 #include "ctl/errors.h"
+#include "ctl/findings_view.h"
 #include "ctl/upgrade_flow.h"
 #include "engine/base/status_macros.h"
 
@@ -17,10 +18,7 @@ constexpr std::array kDirectFlags = {"--database",   "--database-file", "--migra
                                      "--migrations", "--owner-role",    "--search-path"};
 
 absl::Status CheckFlags(const Arguments& arguments) {
-  const std::string lint = arguments.Text("--lint");
-  if (!lint.empty() && lint != "error" && lint != "warn" && lint != "off") {
-    return UsageError(absl::StrCat("--lint is error, warn or off, not \"", lint, "\""));
-  }
+  RETURN_IF_ERROR(LintModeOf(arguments).status());
   if (arguments.Has("--direct")) return absl::OkStatus();
   for (const char* const flag : kDirectFlags) {
     if (arguments.Has(flag)) {
@@ -44,7 +42,9 @@ absl::StatusOr<int> RunUpgrade(Context& context, const Arguments& arguments) {
     return PrintPlanSql(context, plan);
   }
   return RunUpgradeFlow(context, arguments, target, request,
-                        [](const v1::PlanUpgradeResponse&) { return absl::OkStatus(); });
+                        [&](const v1::PlanUpgradeResponse& plan) {
+                          return CheckFindings(plan, *LintModeOf(arguments));
+                        });
 }
 
 }  // namespace lockstep::ctl

@@ -82,8 +82,12 @@ inline constexpr Flag kLintFlags[] = {
      "Show findings from this one on (default: warning; info with json and sarif)"},
     {"--explain", ValueKind::kText, "RULE", "Explain a rule, or list them with `all`"}};
 inline constexpr const char* kLintFormats[] = {"text", "sarif", "github"};
+inline constexpr Flag kLint = {"--lint", ValueKind::kText, "LEVEL",
+                               "Findings: error (default), warn or off"};
 inline constexpr Flag kPublishFlags[] = {
-    kMigrations, {"--dry-run", ValueKind::kNone, "", "Let the coordinator check, publish nothing"}};
+    kMigrations,
+    {"--dry-run", ValueKind::kNone, "", "Let the coordinator check, publish nothing"},
+    kLint};
 inline constexpr Flag kPlanFlags[] = {
     {"--migrations", ValueKind::kText, "DIR",
      "Say which published versions it does not have (default ./migrations)"},
@@ -100,7 +104,7 @@ inline constexpr Flag kUpgradeFlags[] = {
     kReason,
     kRequestId,
     {"--sql", ValueKind::kNone, "", "Print the SQL it would run, change nothing"},
-    {"--lint", ValueKind::kText, "LEVEL", "Findings: error (default), warn or off"},
+    kLint,
     {"--direct", ValueKind::kNone, "", "Without a coordinator: this process does it all"},
     {"--database", ValueKind::kText, "URL", "With --direct: the database"},
     {"--database-file", ValueKind::kText, "FILE", "With --direct: file that holds --database"},

@@ -115,7 +115,7 @@ absl::StatusOr<DevRound> RunDevRound(Context& context, dev::Database& database,
   ASSIGN_OR_RETURN(dev::Published published, database.ReadPublished());
   RETURN_IF_ERROR(TakeBack(context, database, local, published));
   RETURN_IF_ERROR(UpdateChainSum(context, directory, local.sum()));
-  RETURN_IF_ERROR(Publish(context, local, /*dry_run=*/false).status());
+  RETURN_IF_ERROR(Publish(context, local, /*dry_run=*/false, v1::LINT_MODE_WARN).status());
   ASSIGN_OR_RETURN(published, database.ReadPublished());
   DevRound round{.applied = published.newest_applied()};
   if (published.pending()) {

@@ -13,6 +13,7 @@
 #include "ctl/direct/direct.h"
 #include "ctl/direct/offline_plan.h"
 #include "ctl/errors.h"
+#include "ctl/findings_view.h"
 #include "ctl/follow.h"
 #include "ctl/local_chain.h"
 #include "ctl/output.h"
@@ -67,11 +68,10 @@ class DirectUpgrade : public UpgradeTarget {
 
   absl::StatusOr<v1::Operation> Follow(const std::string& operation_id) override {
     Progress progress(context_.console);
-    return direct_.Follow(operation_id,
-                          [&](const v1::Operation& operation, absl::Duration pause) {
-                            ShowProgress(progress, operation);
-                            return Rest(context_, pause);
-                          });
+    return direct_.Follow(operation_id, [&](const v1::Operation& operation, absl::Duration pause) {
+      ShowProgress(progress, operation);
+      return Rest(context_, pause);
+    });
   }
 
   bool detachable() const override { return false; }
@@ -119,15 +119,17 @@ absl::Status FinishOthers(Context& context, Direct& direct) {
   return absl::OkStatus();
 }
 
-absl::Status Publish(Context& context, Direct& direct, const chain::Chain& local) {
-  ASSIGN_OR_RETURN(const coordinator::PublishResult published, direct.Publish(local, Actor()));
-  if (!published.added.empty()) {
-    context.console.Say(absl::StrCat(
-        "published ", Count(static_cast<int64_t>(published.added.size()), "migration"), " ",
-        VersionRange({published.added.begin(), published.added.end()})));
+absl::Status Publish(Context& context, Direct& direct, const chain::Chain& local,
+                     v1::LintMode lint) {
+  ASSIGN_OR_RETURN(const v1::PublishChainResponse published, direct.Publish(local, Actor(), lint));
+  SayFindings(context.console, published.findings());
+  if (!published.added().empty()) {
+    context.console.Say(
+        absl::StrCat("published ", Count(published.added_size(), "migration"), " ",
+                     VersionRange({published.added().begin(), published.added().end()})));
   }
-  if (published.head > local.head()) {
-    context.console.Say(absl::StrCat("note: the database knows versions up to ", published.head,
+  if (published.head() > local.head()) {
+    context.console.Say(absl::StrCat("note: the database knows versions up to ", published.head(),
                                      ", this directory ends at ", local.head()));
   }
   return absl::OkStatus();
@@ -159,7 +161,7 @@ absl::StatusOr<int> RunDirectUpgrade(Context& context, const Arguments& argument
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Direct> direct, Open(context, arguments));
   RETURN_IF_ERROR(FinishOthers(context, *direct));
-  RETURN_IF_ERROR(Publish(context, *direct, local));
+  RETURN_IF_ERROR(Publish(context, *direct, local, *LintModeOf(arguments)));
   v1::PlanUpgradeRequest request;
   request.set_target(target);
   request.set_contracts(arguments.Has("--contracts"));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "ctl/output.h"
 #include "ctl/sanitize.h"
@@ -29,6 +30,9 @@ std::string Notes(const v1::PlannedMigration& migration) {
     add(absl::StrCat("blocked: ", migration.blocked_by()));
   }
   if (!migration.transactional()) add("outside a transaction");
+  if (!migration.waits_for().empty() && migration.blocked_by().empty()) {
+    add(absl::StrCat("after contract ", absl::StrJoin(migration.waits_for(), ", ")));
+  }
   return notes;
 }
 

@@ -8,6 +8,7 @@
 #include "lockstep/v1/status.grpc.pb.h"
 
 #include "ctl/actor.h"
+#include "ctl/findings_view.h"
 #include "ctl/listing.h"
 #include "ctl/output.h"
 #include "ctl/publish_plan.h"
@@ -28,7 +29,7 @@ absl::StatusOr<chain::Version> FindFirst(Client& client, const chain::ChainSum& 
 
 absl::StatusOr<v1::PublishChainResponse> Send(Context& context,
                                               std::vector<v1::PublishChainRequest> requests,
-                                              bool dry_run) {
+                                              bool dry_run, v1::LintMode lint) {
   v1::PublishChainResponse all;
   for (size_t i = 0; i < requests.size(); ++i) {
     if (dry_run && i > 0) {
@@ -37,6 +38,7 @@ absl::StatusOr<v1::PublishChainResponse> Send(Context& context,
       break;
     }
     requests[i].set_validate_only(dry_run);
+    requests[i].set_lint(lint);
     context.console.Detail(
         absl::StrCat("sending ", Count(requests[i].migrations_size(), "migration")));
     ASSIGN_OR_RETURN(const v1::PublishChainResponse response,
@@ -45,6 +47,7 @@ absl::StatusOr<v1::PublishChainResponse> Send(Context& context,
     all.set_head_hash(response.head_hash());
     all.mutable_added()->MergeFrom(response.added());
     all.mutable_added_backfills()->MergeFrom(response.added_backfills());
+    all.mutable_findings()->MergeFrom(response.findings());
   }
   return all;
 }
@@ -52,18 +55,19 @@ absl::StatusOr<v1::PublishChainResponse> Send(Context& context,
 }  // namespace
 
 absl::StatusOr<v1::PublishChainResponse> Publish(Context& context, const chain::Chain& local,
-                                                 bool dry_run) {
+                                                 bool dry_run, v1::LintMode lint) {
   ASSIGN_OR_RETURN(
       const v1::GetStatusResponse status,
       context.client.Call(&v1::StatusService::Stub::GetStatus, v1::GetStatusRequest()));
   const v1::ChainStatus& published = status.status().chain();
   ASSIGN_OR_RETURN(const chain::Version first, FindFirst(context.client, local.sum(), published));
   ASSIGN_OR_RETURN(v1::PublishChainResponse response,
-                   Send(context, MakeRequests(local, first, Actor()), dry_run));
+                   Send(context, MakeRequests(local, first, Actor()), dry_run, lint));
   if (response.head() < published.head()) {
     response.set_head(published.head());
     response.set_head_hash(published.head_hash());
   }
+  SayFindings(context.console, response.findings());
   return response;
 }
 

@@ -14,7 +14,7 @@ namespace lockstep::ctl {
 // it would be accepted. Returns what was added, and the published head. Errors are the
 // coordinator's, or Client::Call's.
 absl::StatusOr<v1::PublishChainResponse> Publish(Context& context, const chain::Chain& local,
-                                                 bool dry_run);
+                                                 bool dry_run, v1::LintMode lint);
 
 }  // namespace lockstep::ctl
 

@@ -13,7 +13,8 @@
 
 namespace lockstep::ctl {
 
-// Runs the upgrade that `request` asks `target` for, with the flags of `arguments` (--yes, --no-wait,
+// Runs the upgrade that `request` asks `target` for, with the flags of `arguments` (--yes,
+// --no-wait,
 // --reason, --request-id). `check` sees the plan before anybody is asked or anything is started;
 // its error ends the command. Returns the exit code, or the error to print.
 absl::StatusOr<int> RunUpgradeFlow(

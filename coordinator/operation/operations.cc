@@ -18,7 +18,6 @@ using base::MakeError;
 
 // SQL that one FetchRun answer carries at most.
 constexpr int64_t kMaxFetchBytes = 8 << 20;
-constexpr int64_t kMaxPlanBytes = 16 << 20;
 constexpr absl::Duration kDeclinePause = absl::Seconds(1);
 
 std::string FileNameOf(Version version, const std::string& title) {
@@ -71,6 +70,23 @@ absl::StatusOr<std::vector<std::string>> NewBackfills(
     if (!known) names.push_back(backfill.name);
   }
   return names;
+}
+
+// The migrations of a request that are not published, with what the analysis says of them.
+absl::StatusOr<std::vector<chain::ReviewedMigration>> ReviewFresh(postgres::Connection& connection,
+                                                                  Version head,
+                                                                  const PublishRequest& request) {
+  std::vector<chain::Migration> fresh;
+  for (const chain::Migration& m : request.migrations) {
+    if (m.version > head) fresh.push_back(m);
+  }
+  if (fresh.empty()) return std::vector<chain::ReviewedMigration>();
+  const size_t count = fresh.size();
+  ASSIGN_OR_RETURN(Review review, ReviewPending(connection, std::move(fresh)));
+  auto& all = review.migrations;
+  all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(count));
+  RETURN_IF_ERROR(CheckFindings(all, request.lint != LintMode::kError));
+  return std::move(all);
 }
 
 absl::string_view NameOf(RunOutcome outcome) {
@@ -163,12 +179,12 @@ absl::StatusOr<PublishResult> Operations::Publish(const PublishRequest& request)
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   ASSIGN_OR_RETURN(ChainRow chain, ReadChain(*connection));
   RETURN_IF_ERROR(CheckAgainstPublished(*connection, chain, request));
-  std::vector<chain::Migration> fresh;
   PublishResult result;
-  for (const chain::Migration& m : request.migrations) {
-    if (m.version <= chain.head) continue;
-    fresh.push_back(m);
-    result.added.push_back(m.version);
+  ASSIGN_OR_RETURN(result.reviewed, ReviewFresh(*connection, chain.head, request));
+  std::vector<chain::Migration> fresh;
+  for (const chain::ReviewedMigration& added : result.reviewed) {
+    fresh.push_back(added.migration);
+    result.added.push_back(added.migration.version);
   }
   if (request.validate_only) {
     ASSIGN_OR_RETURN(result.added_backfills, NewBackfills(*connection, request.backfills));
@@ -177,9 +193,9 @@ absl::StatusOr<PublishResult> Operations::Publish(const PublishRequest& request)
                      AppendMigrations(*connection, leader, chain.head_hash, fresh,
                                       request.backfills, request.actor));
     ASSIGN_OR_RETURN(chain, ReadChain(*connection));
-    if (!fresh.empty()) {
+    if (!result.added.empty()) {
       base::LogInfo("chain published", {{"head", absl::StrCat(chain.head)},
-                                        {"added", absl::StrCat(fresh.size())},
+                                        {"added", absl::StrCat(result.added.size())},
                                         {"actor", request.actor}});
     }
     options_.driver->Wake();
@@ -192,23 +208,37 @@ absl::StatusOr<PublishResult> Operations::Publish(const PublishRequest& request)
 absl::StatusOr<PlannedUpgrade> Operations::PlanUpgrade(Version target, bool contracts) {
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   PlannedUpgrade planned;
+  ASSIGN_OR_RETURN(const bool pending, HasPending(*connection));
+  if (pending) {
+    ASSIGN_OR_RETURN(planned.review, ReviewPending(*connection));
+  }
   RETURN_IF_ERROR(connection->InSnapshot([&]() -> absl::Status {
     ASSIGN_OR_RETURN(const ChainRow chain, ReadChain(*connection));
     if (target < 0 || target > chain.head) return InvalidTarget(target, chain.head);
-    ASSIGN_OR_RETURN(auto pending, ReadPending(*connection));
-    planned.plan = MakePlan({chain, std::move(pending)}, target, contracts);
+    ASSIGN_OR_RETURN(auto pending_rows, ReadPending(*connection));
+    Strengthen(planned.review, &pending_rows);
+    planned.plan = MakePlan({chain, std::move(pending_rows)}, target, contracts);
     planned.digest = PlanDigest(planned.plan, chain.head_hash);
-    if (planned.plan.steps.empty()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(auto texts,
-                     ReadTexts(*connection, planned.plan.steps.front().migration.version,
-                               planned.plan.steps.back().migration.version, kMaxPlanBytes));
-    planned.texts = std::move(texts);
     return absl::OkStatus();
   }));
   for (const Member& member : options_.fleet->Members()) {
     if (member.connected && member.declaration.can_migrate) ++planned.migrators;
   }
   return planned;
+}
+
+// What an upgrade would run is judged against what is in use now, before anything of it is granted.
+// On a database that was never served nothing is in use.
+absl::Status Operations::JudgePending(postgres::Connection& connection, const LeaderToken& leader) {
+  ASSIGN_OR_RETURN(auto pending, ReadPending(connection));
+  if (pending.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Review review, ReviewPending(connection));
+  const std::vector<JudgedMigration> changed = Strengthen(review, &pending);
+  for (const JudgedMigration& m : changed) {
+    base::LogInfo("phase judged again", {{"version", absl::StrCat(m.version)},
+                                         {"phase", std::string(sql::PhaseName(m.phase))}});
+  }
+  return changed.empty() ? absl::OkStatus() : JudgeMigrations(connection, leader, changed);
 }
 
 absl::StatusOr<OperationView> Operations::StartUpgrade(const UpgradeRequest& request,
@@ -223,6 +253,7 @@ absl::StatusOr<OperationView> Operations::StartUpgrade(const UpgradeRequest& req
   ASSIGN_OR_RETURN(const bool known, IsRequestKnown(*connection, request.request_id));
   ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(*connection));
   if (!known && !active.has_value()) {
+    if (!chain.never_served) RETURN_IF_ERROR(JudgePending(*connection, leader));
     ASSIGN_OR_RETURN(auto pending, ReadPending(*connection));
     const Plan plan = MakePlan({chain, std::move(pending)}, request.target, request.contracts);
     if (!plan_digest.empty() && PlanDigest(plan, chain.head_hash) != plan_digest) {

@@ -17,10 +17,15 @@
 
 #include "coordinator/lease/elector.h"
 #include "coordinator/operation/driver.h"
+#include "coordinator/review/review.h"
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/operation_store.h"
 
 namespace lockstep::coordinator {
+
+// What the findings of the safety analysis do to a publish. What no allow directive could cover
+// always stops it.
+enum class LintMode { kError, kWarn, kOff };
 
 struct PublishRequest {
   std::vector<chain::Migration> migrations;  // Consecutive.
@@ -28,6 +33,7 @@ struct PublishRequest {
   std::string parent_hash;  // 32 raw bytes, or empty before version 1.
   bool validate_only = false;
   std::string actor;
+  LintMode lint = LintMode::kError;
 };
 
 struct PublishResult {
@@ -35,12 +41,13 @@ struct PublishResult {
   std::string head_hash;
   std::vector<Version> added;
   std::vector<std::string> added_backfills;
+  std::vector<chain::ReviewedMigration> reviewed;  // Those that were added.
 };
 
 struct PlannedUpgrade {
   Plan plan;
-  std::string digest;                // 32 raw bytes.
-  std::vector<MigrationText> texts;  // Of the steps, by version.
+  std::string digest;  // 32 raw bytes.
+  Review review;       // Of everything that has not run; empty when nothing is pending.
   int migrators = 0;
 };
 
@@ -79,7 +86,8 @@ class Operations {
  public:
   explicit Operations(OperationsOptions options) : options_(std::move(options)) {}
 
-  // Republishing what is published is a no-op. ABORTED (CHAIN_DIVERGED) with both sides' hashes
+  // Republishing what is published is a no-op. FAILED_PRECONDITION (LINT_FAILED) as CheckFindings.
+  // ABORTED (CHAIN_DIVERGED) with both sides' hashes
   // when the chains part, FAILED_PRECONDITION (DIGEST_MISMATCH) when a published file was edited.
   absl::StatusOr<PublishResult> Publish(const PublishRequest& request);
 
@@ -119,6 +127,7 @@ class Operations {
  private:
   absl::Status CheckAgainstPublished(postgres::Connection& connection, const ChainRow& chain,
                                      const PublishRequest& request);
+  absl::Status JudgePending(postgres::Connection& connection, const LeaderToken& leader);
   absl::Status AfterReport(const LeaderToken& leader, const std::string& session_id,
                            const std::string& operation_id, RunOutcome outcome,
                            const std::optional<RunError>& error);

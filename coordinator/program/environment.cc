@@ -108,9 +108,8 @@ void Environment::MakeServices() {
                                                                .lessor = lessor_.get(),
                                                                .driver = driver_.get(),
                                                                .durations = config_.durations});
-  agent_service_ =
-      std::make_unique<AgentServiceImpl>(&peers_, &gate_memory_, &database_, operations_.get(),
-                                         &call_workers_);
+  agent_service_ = std::make_unique<AgentServiceImpl>(&peers_, &gate_memory_, &database_,
+                                                      operations_.get(), &call_workers_);
   release_service_ = std::make_unique<ReleaseServiceImpl>(operations_.get(), &call_workers_);
   operation_service_ =
       std::make_unique<OperationServiceImpl>(operations_.get(), &call_workers_, &hub_);

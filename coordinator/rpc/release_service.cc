@@ -5,6 +5,7 @@
 
 #include "coordinator/rpc/unary.h"
 #include "coordinator/wire/from_proto.h"
+#include "coordinator/wire/review_to_proto.h"
 #include "coordinator/wire/to_proto.h"
 #include "engine/base/digest.h"
 #include "engine/base/status_macros.h"
@@ -19,7 +20,8 @@ constexpr int64_t kMaxPublishBytes = 16 << 20;
 absl::StatusOr<PublishRequest> ReadRequest(const v1::PublishChainRequest& proto) {
   PublishRequest request{.parent_hash = proto.expected_parent_hash(),
                          .validate_only = proto.validate_only(),
-                         .actor = proto.actor()};
+                         .actor = proto.actor(),
+                         .lint = FromProto(proto.lint())};
   RETURN_IF_ERROR(CheckText("actor", proto.actor(), kMaxActor));
   if (!request.parent_hash.empty() && request.parent_hash.size() != base::kSha256Bytes) {
     return InvalidField("expected_parent_hash", "must be 32 bytes or empty");
@@ -60,10 +62,7 @@ absl::Status ReleaseServiceImpl::DoPublish(const v1::PublishChainRequest& proto,
                                            v1::PublishChainResponse& response) {
   ASSIGN_OR_RETURN(const PublishRequest request, ReadRequest(proto));
   ASSIGN_OR_RETURN(const PublishResult result, operations_->Publish(request));
-  response.set_head(result.head);
-  response.set_head_hash(result.head_hash);
-  for (Version version : result.added) response.add_added(version);
-  for (const std::string& name : result.added_backfills) response.add_added_backfills(name);
+  response = ToProto(result, proto.lint());
   return absl::OkStatus();
 }
 

@@ -1,5 +1,6 @@
 #include "coordinator/store/chain_store.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
@@ -20,24 +21,26 @@ using postgres::Param;
 using postgres::Row;
 using postgres::TextArrayParam;
 
-// Two ranges that an index each finds, so that it costs what is pending and not what ever ran. The
-// planner cannot know how little that is. So the range has two ends, and the history is asked by a
-// scalar subquery, which stays a look-up a row: with one end, or as NOT EXISTS, all would be read.
-constexpr char kPending[] = R"sql(
-SELECT m.version, m.title, m.phase, m.transactional,
-       ARRAY(SELECT w FROM unnest(m.waits_for) w
-              WHERE NOT EXISTS (SELECT FROM lockstep.history d WHERE d.version = w)),
-       ARRAY(SELECT b FROM unnest(m.needs_backfill) b
-              WHERE NOT EXISTS (SELECT FROM lockstep.backfill f WHERE f.name = b AND f.state = 'done')),
-       CASE WHEN m.phase = 'contract' THEN lockstep.concerned_sessions(m.version, true) ELSE 0 END
+// What has not run: two ranges that an index each finds, so that it costs what is pending and not
+// what ever ran. The planner cannot know how little that is. So the range has two ends, and the
+// history is asked by a scalar subquery, which stays a look-up a row: with one end, or as NOT
+// EXISTS, all would be read.
+constexpr char kFromPending[] = R"sql(
   FROM (SELECT x.* FROM lockstep.migration x
          WHERE x.version > (SELECT applied FROM lockstep.chain)
            AND x.version <= (SELECT head FROM lockstep.chain)
         UNION ALL
         SELECT x.* FROM lockstep.migration x
          WHERE x.phase = 'contract' AND x.version <= (SELECT applied FROM lockstep.chain)) m
- WHERE (SELECT h.version FROM lockstep.history h WHERE h.version = m.version) IS NULL
- ORDER BY m.version)sql";
+ WHERE (SELECT h.version FROM lockstep.history h WHERE h.version = m.version) IS NULL)sql";
+
+constexpr char kPending[] = R"sql(
+SELECT m.version, m.title, m.phase, m.transactional,
+       ARRAY(SELECT w FROM unnest(m.waits_for) w
+              WHERE NOT EXISTS (SELECT FROM lockstep.history d WHERE d.version = w)),
+       ARRAY(SELECT b FROM unnest(m.needs_backfill) b
+              WHERE NOT EXISTS (SELECT FROM lockstep.backfill f WHERE f.name = b AND f.state = 'done')),
+       CASE WHEN m.phase = 'contract' THEN lockstep.concerned_sessions(m.version, true) ELSE 0 END)sql";
 
 constexpr char kMigrations[] = R"sql(
 SELECT m.version, m.title, m.phase, m.transactional, m.digest, m.chain_hash, m.published_by,
@@ -74,6 +77,15 @@ MigrationRow MigrationOf(const Row& row) {
   return m;
 }
 
+// The rules that its directives allow it to break, each with its reason, as JSON.
+std::string AllowedOf(const chain::Migration& m) {
+  nlohmann::json allowed = nlohmann::json::array();
+  for (const chain::Directives::Allow& allow : m.directives.allow) {
+    allowed.push_back({{"rule", allow.rule}, {"reason", allow.reason}});
+  }
+  return allowed.dump();
+}
+
 // How many migrations, and about how many bytes of them, one query publishes: the round trip costs
 // more than the insert.
 constexpr int kPublishedTogether = 16;
@@ -95,9 +107,11 @@ class Publisher {
     Call({Param(leader_.epoch), Param(leader_.holder),
           BytesParam(std::exchange(parent_hash_, chain_hash)), Param(m.version), Param(m.title),
           Param(std::string(sql::PhaseName(m.phase))), Param(m.transactional),
-          IntArrayParam(m.directives.after_contract), TextArrayParam(m.directives.needs_backfill),
+          IntArrayParam(m.waits_for), TextArrayParam(m.directives.needs_backfill),
           BytesParam(m.sql), BytesParam(m.digest), Param(absl::StrCat(sql::kLexerName, "-sha256")),
-          BytesParam(chain_hash), Param(actor_), Param(chain::SharingName(chain::SharingOf(m)))});
+          BytesParam(chain_hash), Param(actor_), Param(chain::SharingName(chain::SharingOf(m))),
+          m.touches.has_value() ? TextArrayParam(*m.touches) : postgres::NullParam(),
+          Param(AllowedOf(m))});
     ++calls_;
     bytes_ += m.sql.size();
     return calls_ < kPublishedTogether && bytes_ < kBytesTogether ? absl::OkStatus() : Flush();
@@ -172,7 +186,8 @@ absl::StatusOr<chain::ChainSum> ReadChainSum(Connection& connection) {
 }
 
 absl::StatusOr<std::vector<PendingMigration>> ReadPending(Connection& connection) {
-  ASSIGN_OR_RETURN(const auto result, connection.Query(kPending));
+  ASSIGN_OR_RETURN(const auto result,
+                   connection.Query(absl::StrCat(kPending, kFromPending, " ORDER BY m.version")));
   std::vector<PendingMigration> pending;
   for (const Row& row : result.rows) {
     pending.push_back({.version = row.Int(0),
@@ -184,6 +199,28 @@ absl::StatusOr<std::vector<PendingMigration>> ReadPending(Connection& connection
                        .concerned = row.Long(6)});
   }
   return pending;
+}
+
+absl::StatusOr<bool> HasPending(Connection& connection) {
+  ASSIGN_OR_RETURN(const auto result,
+                   connection.Query(absl::StrCat("SELECT EXISTS (SELECT", kFromPending, ")")));
+  return result.only().Bool(0);
+}
+
+absl::Status JudgeMigrations(Connection& connection, const LeaderToken& leader,
+                             const std::vector<JudgedMigration>& judged) {
+  return connection.InTransaction([&]() -> absl::Status {
+    for (const JudgedMigration& m : judged) {
+      RETURN_IF_ERROR(
+          connection
+              .Query("SELECT lockstep.judge_migration($1, $2, $3, $4, $5, $6)",
+                     {Param(leader.epoch), Param(leader.holder), Param(m.version),
+                      Param(std::string(sql::PhaseName(m.phase))), IntArrayParam(m.waits_for),
+                      m.touches.has_value() ? TextArrayParam(*m.touches) : postgres::NullParam()})
+              .status());
+    }
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<std::vector<MigrationRow>> ReadMigrations(Connection& connection, Version after,
@@ -217,6 +254,33 @@ absl::StatusOr<std::vector<MigrationText>> ReadTexts(Connection& connection, Ver
     return base::MakeError(absl::StatusCode::kNotFound, "MIGRATION_NOT_FOUND",
                            absl::StrCat("version ", first, " is not published"),
                            {{"version", absl::StrCat(first)}});
+  }
+  return texts;
+}
+
+absl::StatusOr<std::vector<MigrationText>> ReadPendingTexts(Connection& connection,
+                                                            int64_t max_bytes) {
+  // The sum over all rows is in each: nothing is sent when it is too much.
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query(
+          absl::StrCat("SELECT version, title, digest, chain_hash, "
+                       "CASE WHEN total <= $1 THEN sql END, phase = 'contract', total FROM ("
+                       "SELECT m.*, sum(length(m.sql)) OVER () AS total",
+                       kFromPending, ") x ORDER BY version"),
+          {Param(max_bytes)}));
+  std::vector<MigrationText> texts;
+  for (const Row& row : result.rows) {
+    if (row.IsNull(4)) {
+      return base::MakeError(absl::StatusCode::kResourceExhausted, "TOO_MUCH_PENDING",
+                             absl::StrCat("the migrations that have not run hold ", row.Text(6),
+                                          " bytes, more than ", max_bytes, " can be reviewed"),
+                             {{"bytes", row.Text(6)}, {"limit", absl::StrCat(max_bytes)}},
+                             "publish and upgrade in steps");
+    }
+    texts.push_back({.entry = {row.Int(0), row.Text(1), row.Bytes(2), row.Bytes(3)},
+                     .sql = row.Bytes(4),
+                     .contract = row.Bool(5)});
   }
   return texts;
 }

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_COORDINATOR_STORE_CHAIN_STORE_H_
 #define LOCKSTEP_COORDINATOR_STORE_CHAIN_STORE_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,21 @@ absl::StatusOr<chain::ChainSum> ReadChainSum(postgres::Connection& connection);
 // length of the chain.
 absl::StatusOr<std::vector<PendingMigration>> ReadPending(postgres::Connection& connection);
 
+// Whether ReadPending would return anything.
+absl::StatusOr<bool> HasPending(postgres::Connection& connection);
+
+// What the safety analysis decides anew about a migration that has not run.
+struct JudgedMigration {
+  Version version = 0;
+  sql::Phase phase = sql::Phase::kContract;
+  std::vector<Version> waits_for;
+  std::optional<std::vector<std::string>> touches;
+};
+// Makes phases stronger and adds what is waited for, in one transaction; never the other way.
+// UNAVAILABLE (NOT_LEADER).
+absl::Status JudgeMigrations(postgres::Connection& connection, const LeaderToken& leader,
+                             const std::vector<JudgedMigration>& judged);
+
 // A page of published migrations with their history, by version, from `after` exclusive.
 absl::StatusOr<std::vector<MigrationRow>> ReadMigrations(postgres::Connection& connection,
                                                          Version after, int limit,
@@ -43,6 +59,11 @@ struct MigrationText {
 absl::StatusOr<std::vector<MigrationText>> ReadTexts(postgres::Connection& connection,
                                                      Version first, Version last,
                                                      int64_t max_bytes);
+
+// All that is published without a history row, by version. RESOURCE_EXHAUSTED (TOO_MUCH_PENDING)
+// when it holds more than `max_bytes` of SQL.
+absl::StatusOr<std::vector<MigrationText>> ReadPendingTexts(postgres::Connection& connection,
+                                                            int64_t max_bytes);
 
 absl::StatusOr<std::vector<BackfillRow>> ReadBackfills(postgres::Connection& connection);
 

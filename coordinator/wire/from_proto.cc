@@ -167,4 +167,15 @@ absl::StatusOr<Declaration> FromProto(const v1::Hello& hello) {
   return d;
 }
 
+LintMode FromProto(v1::LintMode mode) {
+  switch (mode) {
+    case v1::LINT_MODE_WARN:
+      return LintMode::kWarn;
+    case v1::LINT_MODE_OFF:
+      return LintMode::kOff;
+    default:
+      return LintMode::kError;
+  }
+}
+
 }  // namespace lockstep::coordinator

@@ -9,6 +9,7 @@
 #include "lockstep/v1/agent.pb.h"
 #include "lockstep/v1/release.pb.h"
 
+#include "coordinator/operation/operations.h"
 #include "coordinator/store/operation_store.h"
 #include "coordinator/store/types.h"
 
@@ -32,6 +33,9 @@ absl::StatusOr<Declaration> FromProto(const v1::Hello& hello);
 absl::Status InvalidField(absl::string_view field, absl::string_view why);
 // Not longer than `limit` bytes, valid UTF-8 without control characters.
 absl::Status CheckText(absl::string_view field, absl::string_view value, size_t limit);
+
+// LINT_MODE_UNSPECIFIED, and what this release does not know, is kError.
+LintMode FromProto(v1::LintMode mode);
 
 }  // namespace lockstep::coordinator
 

@@ -76,18 +76,6 @@ v1::ChainStatus ChainOf(const ClusterState& state) {
   return proto;
 }
 
-void AddStatements(const std::string& sql, v1::PlannedMigration& proto) {
-  for (const sql::Statement& statement : sql::SplitMigration(sql).statements) {
-    const absl::string_view text = sql::TextOf(sql, statement);
-    const sql::StatementClass kind = sql::ClassifyStatement(text);
-    v1::PlannedStatement* const planned = proto.add_statements();
-    planned->set_summary(kind.summary);
-    planned->set_phase(ToProto(kind.phase));
-    planned->set_line(statement.line);
-    planned->set_sql(std::string(text));
-  }
-}
-
 }  // namespace
 
 v1::Phase ToProto(sql::Phase phase) {
@@ -212,34 +200,6 @@ v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity) {
   }
   proto.set_revision(state.chain.revision);
   *proto.mutable_read_at() = ToProto(state.read_at);
-  return proto;
-}
-
-v1::PlanUpgradeResponse ToProto(const PlannedUpgrade& planned) {
-  v1::PlanUpgradeResponse proto;
-  const Plan& plan = planned.plan;
-  proto.set_applied(plan.applied);
-  proto.set_head(plan.head);
-  proto.set_target(plan.target);
-  proto.set_plan_digest(planned.digest);
-  proto.set_migrators(planned.migrators);
-  proto.set_never_served(plan.never_served);
-  size_t text = 0;
-  for (const PlanStep& step : plan.steps) {
-    v1::PlannedMigration* const migration = proto.add_migrations();
-    const PendingMigration& m = step.migration;
-    migration->mutable_ref()->set_version(m.version);
-    migration->mutable_ref()->set_title(m.title);
-    migration->set_phase(ToProto(m.phase));
-    migration->set_transactional(m.transactional);
-    migration->set_left_waiting(step.kind == StepKind::kLeftWaiting);
-    if (step.kind != StepKind::kRun) migration->set_blocked_by(step.why);
-    while (text < planned.texts.size() && planned.texts[text].entry.version < m.version) ++text;
-    if (text == planned.texts.size() || planned.texts[text].entry.version != m.version) continue;
-    migration->mutable_ref()->set_digest(planned.texts[text].entry.digest);
-    migration->mutable_ref()->set_chain_hash(planned.texts[text].entry.chain_hash);
-    AddStatements(planned.texts[text].sql, *migration);
-  }
   return proto;
 }
 

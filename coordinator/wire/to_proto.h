@@ -21,7 +21,6 @@ v1::RunError ToProto(const RunError& error);
 v1::Migration ToProto(const MigrationRow& row);
 v1::Operation ToProto(const OperationView& view);
 v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity);
-v1::PlanUpgradeResponse ToProto(const PlannedUpgrade& planned);
 
 }  // namespace lockstep::coordinator
 

@@ -10,6 +10,7 @@
 #include "coordinator/store/operation_store.h"
 #include "coordinator/store/run_store.h"
 #include "coordinator/wire/from_proto.h"
+#include "coordinator/wire/review_to_proto.h"
 #include "coordinator/wire/to_proto.h"
 #include "engine/base/error_info.h"
 #include "engine/base/ids.h"
@@ -114,9 +115,9 @@ absl::Status Direct::Lead(std::unique_ptr<postgres::Connection> connection, cons
   LeaderRow first;  // The rival's row when it was first seen.
   for (;;) {
     const absl::Duration sent = base::SystemClock()->SinceBoot();
-    const auto row = coordinator::AcquireLeadership(
-        *connection, candidate, coordinator::DirectAddress(options_.identity),
-        options_.durations.leader_ttl, LeaderRow{});
+    const auto row = coordinator::AcquireLeadership(*connection, candidate,
+                                                    coordinator::DirectAddress(options_.identity),
+                                                    options_.durations.leader_ttl, LeaderRow{});
     if (!row.ok() && !absl::IsDeadlineExceeded(row.status())) return row.status();
     if (row.ok() && row->token.holder == candidate) {
       elector_.StartLeading(std::move(connection), *row, sent);
@@ -145,9 +146,11 @@ absl::Status Direct::TakeOver() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<coordinator::PublishResult> Direct::Publish(const chain::Chain& chain,
-                                                           const std::string& actor) {
-  coordinator::PublishRequest request{.backfills = chain.backfills, .actor = actor};
+absl::StatusOr<v1::PublishChainResponse> Direct::Publish(const chain::Chain& chain,
+                                                         const std::string& actor,
+                                                         v1::LintMode lint) {
+  coordinator::PublishRequest request{
+      .backfills = chain.backfills, .actor = actor, .lint = coordinator::FromProto(lint)};
   coordinator::ChainRow published;
   {
     ASSIGN_OR_RETURN(auto connection, database_.Take());
@@ -161,7 +164,8 @@ absl::StatusOr<coordinator::PublishResult> Direct::Publish(const chain::Chain& c
   request.migrations.assign(chain.migrations.begin() + (continues ? published.head : 0),
                             chain.migrations.end());
   if (continues) request.parent_hash = published.head_hash;
-  return operations_.Publish(request);
+  ASSIGN_OR_RETURN(const coordinator::PublishResult result, operations_.Publish(request));
+  return coordinator::ToProto(result, lint);
 }
 
 absl::StatusOr<std::optional<v1::Operation>> Direct::Unfinished() {

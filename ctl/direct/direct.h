@@ -67,11 +67,11 @@ class Direct {
   ~Direct();
 
   // Appends what is new of `chain`. Fails as Operations::Publish does.
-  absl::StatusOr<coordinator::PublishResult> Publish(const chain::Chain& chain,
-                                                     const std::string& actor);
+  absl::StatusOr<v1::PublishChainResponse> Publish(const chain::Chain& chain,
+                                                   const std::string& actor, v1::LintMode lint);
 
-  // The operation that a leader before us left behind; absent for none. Nothing else can start before
-  // it has ended.
+  // The operation that a leader before us left behind; absent for none. Nothing else can start
+  // before it has ended.
   absl::StatusOr<std::optional<v1::Operation>> Unfinished();
 
   absl::StatusOr<v1::PlanUpgradeResponse> Plan(const v1::PlanUpgradeRequest& request);

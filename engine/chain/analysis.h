@@ -8,6 +8,7 @@
 #define LOCKSTEP_ENGINE_CHAIN_ANALYSIS_H_
 
 #include <span>
+#include <vector>
 
 #include "engine/chain/migration.h"
 #include "engine/sql/analysis/analyzer.h"
@@ -17,6 +18,18 @@ namespace lockstep::chain {
 
 // Analyses one migration, and applies it to the analyser's database.
 sql::FileAnalysis AnalyzeMigration(sql::Analyzer* analyzer, const Migration& migration);
+
+// A migration and what the analysis says of it.
+struct ReviewedMigration {
+  Migration migration;
+  sql::FileAnalysis analysis;
+};
+
+// Analyses `migrations` in order, and sets in each what the analysis knows better than its file
+// alone: phase, transactional, touches, and waits_for: the contracts among the earlier ones whose
+// order matters to it.
+std::vector<ReviewedMigration> ReviewMigrations(sql::Analyzer* analyzer,
+                                                std::vector<Migration> migrations);
 
 // What exists in a database after `applied`, which must start with version 1, was run on `empty`:
 // complete as far as the SQL can be read, and live.

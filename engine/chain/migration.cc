@@ -101,6 +101,7 @@ absl::StatusOr<Migration> ReadMigration(absl::string_view file, absl::string_vie
       !migration.directives.transaction_none &&
       std::none_of(migration.classes.begin(), migration.classes.end(),
                    [](const sql::StatementClass& part) { return part.non_transactional; });
+  migration.waits_for = migration.directives.after_contract;
   migration.digest = DigestOf(source.text);
   return migration;
 }

@@ -56,6 +56,11 @@ struct Migration {
   sql::Phase phase = sql::Phase::kNeutral;   // Derived, then strengthened by the directive.
   // False by the directive `transaction none`, and when a statement must not run in a transaction.
   bool transactional = true;
+  // Contracts that must be done before it: those that the directive names, and those whose objects
+  // it touches (see ReviewMigrations).
+  std::vector<Version> waits_for;
+  // Tables and columns that it changes; absent while not known.
+  std::optional<std::vector<std::string>> touches;
 };
 
 // Reads a migration from its file name (base name or path) and bytes. Directives stand in comment

@@ -4,11 +4,11 @@
 //   sql::Analyzer analyzer(std::move(database));
 //
 // Of one snapshot. Left out are PostgreSQL's own schemas, temporary ones, and what is in schema
-// lockstep. Sizes are those of the last VACUUM or ANALYZE, because to ask for the true ones would
-// lock every table; of a table that had neither they are unknown.
+// lockstep. Sizes are those of the last VACUUM or ANALYZE; of a table that had neither, the size of
+// its file and the rows that the statistics have counted.
 //
-// Not guaranteed: definitions are printed by PostgreSQL, which locks the table in ACCESS SHARE for
-// that. While somebody holds ACCESS EXCLUSIVE on a table with a CHECK constraint, this waits, up to
+// Not guaranteed: definitions are printed and files are measured by PostgreSQL, which locks the
+// table in ACCESS SHARE for that. While somebody holds ACCESS EXCLUSIVE on a table with a CHECK constraint, this waits, up to
 // the connection's lock_timeout.
 #ifndef LOCKSTEP_ENGINE_SCHEMA_INSPECT_H_
 #define LOCKSTEP_ENGINE_SCHEMA_INSPECT_H_

@@ -142,11 +142,14 @@ absl::Status ReadRelations(Reader& reader) {
           "   s.spcname,"
           "   CASE WHEN ",
           reader.db.server_version >= 140000 ? "c.reltuples >= 0" : "c.relpages > 0",
-          "        THEN c.reltuples::pg_catalog.int8 END,"
+          "        THEN c.reltuples::pg_catalog.int8"
+          "        WHEN c.relkind IN ('r', 'm')"
+          "        THEN pg_catalog.pg_stat_get_live_tuples(c.oid) END,"
           "   CASE WHEN ",
           reader.db.server_version >= 140000 ? "c.reltuples >= 0" : "c.relpages > 0",
           "        THEN (c.relpages::pg_catalog.int8 + coalesce(t.relpages, 0))"
-          "             * pg_catalog.current_setting('block_size')::pg_catalog.int8 END,"
+          "             * pg_catalog.current_setting('block_size')::pg_catalog.int8"
+          "        WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END,"
           "   y.typname, m.nspname"
           " FROM pg_catalog.pg_class c"
           " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"

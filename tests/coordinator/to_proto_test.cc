@@ -1,6 +1,10 @@
 // What comes in over the wire is hostile until it was read here.
 #include "coordinator/wire/from_proto.h"
+#include "coordinator/wire/review_to_proto.h"
 #include "coordinator/wire/to_proto.h"
+
+#include <map>
+#include <utility>
 
 #include <functional>
 #include <gtest/gtest.h>
@@ -221,15 +225,31 @@ TEST(ToProtoTest, APlanShowsTheStatementsOfEachStep) {
                         {.migration = {.version = 3, .title = "three"},
                          .kind = StepKind::kBlocked,
                          .why = "needs backfill job"}};
-  planned.texts = {{.entry = {1, "one", "digest1", "hash1"}, .sql = "SELECT 1;\nSELECT 2;"},
-                   {.entry = {2, "two", "digest2", "hash2"}, .sql = "SELECT 'not planned'"},
-                   {.entry = {3, "three", "digest3", "hash3"}, .sql = "SELECT 3"}};
+  std::vector<chain::Migration> migrations;
+  for (const auto& [file, text] : std::map<std::string, std::string>{
+           {"001_one.sql", "SELECT 1;\nTRUNCATE t;"},
+           {"002_two.sql", "SELECT 'not planned'"},
+           {"003_three.sql", "SELECT 3"}}) {
+    migrations.push_back(*chain::ReadMigration(file, text));
+  }
+  const std::string digest = migrations[2].digest;
+  sql::Analyzer analyzer;
+  planned.review.migrations = chain::ReviewMigrations(&analyzer, std::move(migrations));
+  planned.review.chain_hashes = {{3, "hash3"}};
   const v1::PlanUpgradeResponse proto = ToProto(planned);
   ASSERT_EQ(proto.migrations_size(), 2);
   ASSERT_EQ(proto.migrations(0).statements_size(), 2);
   EXPECT_EQ(proto.migrations(0).statements(1).line(), 2);
   EXPECT_EQ(proto.migrations(1).blocked_by(), "needs backfill job");
-  EXPECT_EQ(proto.migrations(1).ref().digest(), "digest3");
+  EXPECT_EQ(proto.migrations(1).ref().digest(), digest);
+  EXPECT_EQ(proto.migrations(1).ref().chain_hash(), "hash3");
+  ASSERT_EQ(proto.migrations(0).statements(1).locks_size(), 1);
+  EXPECT_EQ(proto.migrations(0).statements(1).locks(0).object(), "t");
+  EXPECT_EQ(proto.migrations(0).statements(1).locks(0).mode(), "ACCESS EXCLUSIVE");
+  EXPECT_EQ(proto.migrations(0).statements(1).locks(0).rows(), -1);
+  ASSERT_GE(proto.migrations(0).findings_size(), 1);
+  EXPECT_EQ(proto.migrations(0).findings(0).rule(), "truncate");
+  EXPECT_EQ(proto.migrations(0).findings(0).line(), 2);
 }
 
 }  // namespace

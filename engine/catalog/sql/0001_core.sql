@@ -92,14 +92,14 @@ CREATE TABLE lockstep.migration (
 );
 -- Contracts are few and asked for at every gate; the chain may be thousands long.
 CREATE INDEX migration_contract ON lockstep.migration (version) WHERE phase = 'contract';
-COMMENT ON TABLE lockstep.migration IS 'The published chain; rows never change';
+COMMENT ON TABLE lockstep.migration IS 'The published chain; texts never change, and a phase only before it has run, to a stronger one';
 COMMENT ON COLUMN lockstep.migration.version IS 'Number in the chain';
 COMMENT ON COLUMN lockstep.migration.title IS 'Title of its file';
 COMMENT ON COLUMN lockstep.migration.phase IS 'What it does to running code';
 COMMENT ON COLUMN lockstep.migration.transactional IS 'False when it cannot run inside a transaction';
 COMMENT ON COLUMN lockstep.migration.waits_for IS 'Contracts that must be done before it';
 COMMENT ON COLUMN lockstep.migration.needs_backfill IS 'Data jobs that must be done before it';
-COMMENT ON COLUMN lockstep.migration.touches IS 'Tables and columns it touches; NULL when not known';
+COMMENT ON COLUMN lockstep.migration.touches IS 'Tables and columns it changes, with and without schema; NULL when not known';
 COMMENT ON COLUMN lockstep.migration.sharing IS 'Whether it may share a transaction: alone: no; last: with those before it; any: also with those after it';
 COMMENT ON COLUMN lockstep.migration.sql IS 'Its text as published';
 COMMENT ON COLUMN lockstep.migration.digest IS 'SHA-256 over its tokens';

@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION lockstep.publish_migration(p_epoch bigint, p_holder uuid, p_parent_hash bytea,
   p_version integer, p_title text, p_phase text, p_transactional boolean, p_waits_for integer[],
   p_needs_backfill text[], p_sql bytea, p_digest bytea, p_algorithm text, p_chain_hash bytea, p_actor text,
-  p_sharing text DEFAULT 'alone')
+  p_sharing text DEFAULT 'alone', p_touches text[] DEFAULT NULL, p_allowed jsonb DEFAULT '[]')
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
@@ -14,10 +14,11 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'LS012', MESSAGE = 'the published chain has moved on';
   END IF;
   INSERT INTO lockstep.migration (version, title, phase, transactional, waits_for, needs_backfill, sql,
-    digest, digest_algorithm, chain_hash, published_by, sharing)
+    digest, digest_algorithm, chain_hash, published_by, sharing, touches)
   VALUES (p_version, p_title, p_phase, p_transactional, p_waits_for, p_needs_backfill, p_sql, p_digest,
-    p_algorithm, p_chain_hash, p_actor, p_sharing);
-  PERFORM lockstep.emit('published', p_version, NULL, jsonb_build_object('title', p_title, 'by', p_actor));
+    p_algorithm, p_chain_hash, p_actor, p_sharing, p_touches);
+  PERFORM lockstep.emit('published', p_version, NULL, jsonb_build_object('title', p_title, 'by', p_actor)
+    || CASE WHEN p_allowed = '[]' THEN '{}' ELSE jsonb_build_object('allowed', p_allowed) END);
 END $$;
 
 -- Publishes a data job. True when it is new; LS012 when its content differs from the published one.

@@ -14,8 +14,8 @@ namespace {
 constexpr int kMaxInside = 16;
 
 bool IsSmall(const model::Relation& relation) {
-  return relation.rows >= 0 && relation.rows < kSmallTableRows && relation.bytes >= 0 &&
-         relation.bytes < kSmallTableBytes;
+  return relation.bytes >= 0 && relation.bytes < kSmallTableBytes &&
+         relation.rows < kSmallTableRows;
 }
 
 void Merge(LockMode mode, Work work, Touch* touch) {
