@@ -61,7 +61,6 @@ void AddStatements(const chain::ReviewedMigration& reviewed, const sql::model::D
   if (*bytes_left < 0) return;
   for (size_t i = 0; i < migration.statements.size(); ++i) {
     const sql::StatementFacts& facts = reviewed.analysis.statements[i];
-    if (facts.stripped) continue;
     v1::PlannedStatement* const planned = proto.add_statements();
     planned->set_summary(facts.summary);
     planned->set_phase(ToProto(facts.phase));

@@ -57,7 +57,7 @@ class GroupTransaction {
   // it has to be known of each that it does not.
   absl::Status CheckKnown() const {
     for (const chain::Migration& migration : group_) {
-      for (const sql::StatementClass& known : migration.classes) {
+      for (const sql::StatementFacts& known : migration.alone.statements) {
         if (known.transaction_control || known.opaque) return FenceBrokenError();
       }
     }

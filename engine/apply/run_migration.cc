@@ -56,8 +56,8 @@ class Transaction {
   // published, too; ROLLBACK AND CHAIN followed by COMMIT is the one sequence that the database
   // could not refuse, so it never gets there.
   std::optional<MigrationError> Refused() const {
-    for (size_t i = 0; i < migration_.classes.size(); ++i) {
-      if (migration_.classes[i].transaction_control) {
+    for (size_t i = 0; i < migration_.alone.statements.size(); ++i) {
+      if (migration_.alone.statements[i].transaction_control) {
         return StatementErrorOf(migration_, i, FenceBrokenError());
       }
     }
@@ -111,7 +111,7 @@ class Transaction {
     const size_t limit =
         std::min(commands_.size(), first + static_cast<size_t>(ScriptSession::kMaxPipeline));
     for (size_t i = std::max(first, statements_); i < std::min(limit, closing_); ++i) {
-      if (migration_.classes[i - statements_].opaque) return i + 1;
+      if (migration_.alone.statements[i - statements_].opaque) return i + 1;
     }
     return limit;
   }

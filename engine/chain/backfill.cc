@@ -9,6 +9,7 @@
 #include "engine/chain/chain.h"
 #include "engine/chain/directives.h"
 #include "engine/chain/source.h"
+#include "engine/sql/analysis/words.h"
 #include "engine/sql/tokens.h"
 
 namespace lockstep::chain {
@@ -126,7 +127,7 @@ absl::Status CheckSections(const Source& source, const std::vector<DirectiveLine
 absl::Status CheckTransactionControl(const Source& source,
                                      const std::vector<sql::Statement>& statements) {
   for (const sql::Statement& statement : statements) {
-    const auto part = sql::ClassifyStatement(sql::TextOf(source.text, statement));
+    const auto part = sql::FactsOfWords(sql::TextOf(source.text, statement));
     if (!part.transaction_control) continue;
     return ErrorAt(source, statement.offset, "TRANSACTION_CONTROL",
                    absl::StrCat(part.summary, " is not allowed in a backfill"),

@@ -8,6 +8,7 @@
 
 #include "engine/base/digest.h"
 #include "engine/base/status_macros.h"
+#include "engine/chain/analysis.h"
 #include "engine/chain/directives.h"
 #include "engine/chain/source.h"
 #include "engine/sql/tokens.h"
@@ -32,39 +33,28 @@ absl::Status CheckTransactionControl(const Source& source, const Migration& migr
                    "remove BEGIN and COMMIT, or the directive");
   }
   for (size_t i = 0; i < migration.statements.size(); ++i) {
-    if (!migration.classes[i].transaction_control) continue;
-    return ErrorAt(source, migration.statements[i].offset, "TRANSACTION_CONTROL",
-                   absl::StrCat(migration.classes[i].summary, " is not allowed in a migration"),
-                   "remove it: lockstep wraps each migration in its own fenced transaction");
+    if (!migration.alone.statements[i].transaction_control) continue;
+    return ErrorAt(
+        source, migration.statements[i].offset, "TRANSACTION_CONTROL",
+        absl::StrCat(migration.alone.statements[i].summary, " is not allowed in a migration"),
+        "remove it: lockstep wraps each migration in its own fenced transaction");
   }
   return absl::OkStatus();
 }
 
-// The strongest phase of what was analysed; what was not counts as contract unless the author
-// declares another phase.
-sql::Phase DerivePhase(const Migration& migration) {
-  sql::Phase phase = sql::Phase::kNeutral;
-  for (const sql::StatementClass& part : migration.classes) {
-    if (part.opaque && migration.directives.phase.has_value()) continue;
-    phase = std::max(phase, part.phase);
-  }
-  return phase;
-}
-
 absl::Status SetPhase(const Source& source, const std::vector<DirectiveLine>& lines,
                       Migration* migration) {
-  migration->phase = DerivePhase(*migration);
+  const sql::FileAnalysis& alone = migration->alone;
+  migration->phase = alone.phase;
   if (!migration->directives.phase.has_value()) return absl::OkStatus();
   const sql::Phase declared = *migration->directives.phase;
-  if (declared >= migration->phase) {
-    migration->phase = declared;
-    return absl::OkStatus();
-  }
+  // What only the catalog can tell is judged when it is known.
+  if (declared >= alone.derived || alone.phase_unknown) return absl::OkStatus();
   const auto line = std::find_if(lines.begin(), lines.end(),
                                  [](const DirectiveLine& l) { return l.name == "phase"; });
   return ErrorAt(source, line->offset, "PHASE_WEAKENED",
                  absl::StrCat("declared as ", sql::PhaseName(declared), ", but its SQL is ",
-                              sql::PhaseName(migration->phase)),
+                              sql::PhaseName(alone.derived)),
                  "a directive may only strengthen the phase: remove it, or move the statements "
                  "that need another phase to a file of their own");
 }
@@ -90,17 +80,11 @@ absl::StatusOr<Migration> ReadMigration(absl::string_view file, absl::string_vie
   sql::MigrationSplit split = sql::SplitMigration(source.text);
   migration.statements = std::move(split.statements);
   migration.left_out = std::move(split.left_out);
-  std::vector<absl::string_view> texts;
-  for (const sql::Statement& statement : migration.statements) {
-    texts.push_back(sql::TextOf(source.text, statement));
-  }
-  migration.classes = sql::ClassifyStatements(texts);
+  sql::Analyzer analyzer;
+  migration.alone = AnalyzeMigration(&analyzer, migration);
   RETURN_IF_ERROR(CheckTransactionControl(source, migration));
   RETURN_IF_ERROR(SetPhase(source, lines, &migration));
-  migration.transactional =
-      !migration.directives.transaction_none &&
-      std::none_of(migration.classes.begin(), migration.classes.end(),
-                   [](const sql::StatementClass& part) { return part.non_transactional; });
+  migration.transactional = migration.alone.transactional;
   migration.waits_for = migration.directives.after_contract;
   migration.digest = DigestOf(source.text);
   return migration;

@@ -11,7 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-#include "engine/sql/classify.h"
+#include "engine/sql/analysis/analyzer.h"
+#include "engine/sql/phase.h"
 #include "engine/sql/preamble.h"
 #include "engine/sql/split.h"
 
@@ -51,9 +52,12 @@ struct Migration {
   std::string digest;  // 32 raw bytes; see DigestOf.
   Directives directives;
   std::vector<sql::Statement> statements;
-  std::vector<sql::LeftOut> left_out;        // pg_dump's words to psql, which are not run.
-  std::vector<sql::StatementClass> classes;  // One for each statement.
-  sql::Phase phase = sql::Phase::kNeutral;   // Derived, then strengthened by the directive.
+  std::vector<sql::LeftOut> left_out;  // pg_dump's words to psql, which are not run.
+  // What the file says by itself, on a database of which nothing is known.
+  sql::FileAnalysis alone;
+  // Derived, then strengthened by the directive. From the file alone, until ReviewMigrations
+  // (engine/chain/analysis.h) has judged it against what exists; then often a weaker one.
+  sql::Phase phase = sql::Phase::kNeutral;
   // False by the directive `transaction none`, and when a statement must not run in a transaction.
   bool transactional = true;
   // Contracts that must be done before it: those that the directive names, and those whose objects

@@ -75,7 +75,7 @@ Sharing SharingOfDefinition(const std::vector<std::string>& words) {
   return IsSchemaObject(object) ? Sharing::kAny : Sharing::kAlone;
 }
 
-Sharing SharingOfStatement(absl::string_view statement, const sql::StatementClass& facts) {
+Sharing SharingOfStatement(absl::string_view statement, const sql::StatementFacts& facts) {
   if (facts.opaque || facts.transaction_control || facts.non_transactional) return Sharing::kAlone;
   const std::vector<std::string> words = WordsOf(statement);
   if (words.empty() || std::any_of(words.begin(), words.end(), Leaks)) return Sharing::kAlone;
@@ -109,7 +109,7 @@ Sharing SharingOf(const Migration& migration) {
   Sharing sharing = Sharing::kAny;
   for (size_t i = 0; i < migration.statements.size(); ++i) {
     const absl::string_view text = sql::TextOf(migration.sql, migration.statements[i]);
-    sharing = std::min(sharing, SharingOfStatement(text, migration.classes[i]));
+    sharing = std::min(sharing, SharingOfStatement(text, migration.alone.statements[i]));
     if (sharing == Sharing::kAlone) break;
   }
   return sharing;

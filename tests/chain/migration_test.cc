@@ -29,8 +29,8 @@ TEST(Migration, IsReadFromItsNameAndBytes) {
   ASSERT_EQ(migration->statements.size(), 2u);
   EXPECT_EQ(sql::TextOf(migration->sql, migration->statements[1]), "CREATE INDEX i ON t (a)");
   EXPECT_EQ(migration->statements[1].line, 3);
-  ASSERT_EQ(migration->classes.size(), 2u);
-  EXPECT_EQ(migration->classes[0].summary, "CREATE TABLE t");
+  ASSERT_EQ(migration->alone.statements.size(), 2u);
+  EXPECT_EQ(migration->alone.statements[0].summary, "CREATE TABLE t");
   EXPECT_EQ(migration->phase, sql::Phase::kExpand);
   EXPECT_TRUE(migration->transactional);
   EXPECT_EQ(migration->digest, DigestOf(migration->sql));

@@ -27,7 +27,7 @@ void CheckError(const absl::Status& status, absl::string_view file) {
 void CheckMigration(absl::string_view text) {
   const auto migration = chain::ReadMigration("007_x.sql", text);
   if (!migration.ok()) return CheckError(migration.status(), "007_x.sql:");
-  LOCKSTEP_CHECK(migration->statements.size() == migration->classes.size());
+  LOCKSTEP_CHECK(migration->statements.size() == migration->alone.statements.size());
   const auto again = chain::ReadMigration("007_x.sql", migration->sql);
   LOCKSTEP_CHECK(again.ok());
   LOCKSTEP_CHECK(again->sql == migration->sql);

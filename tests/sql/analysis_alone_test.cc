@@ -1,4 +1,5 @@
-#include "engine/sql/classify.h"
+// What the text of a statement says by itself, on a database of which nothing is known: only forms
+// that leave running code alone whatever exists are expand, data or neutral.
 
 #include <string>
 #include <vector>
@@ -6,15 +7,34 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "engine/sql/analysis/analyzer.h"
+
 namespace lockstep::sql {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// Of statements of one file.
+std::vector<StatementFacts> ClassifyStatements(const std::vector<absl::string_view>& statements) {
+  std::string text;
+  std::vector<Statement> places;
+  for (const absl::string_view statement : statements) {
+    places.push_back({.offset = text.size(), .size = statement.size(), .line = 1, .column = 1});
+    text.append(statement.data(), statement.size());
+    text += ";\n";
+  }
+  Analyzer analyzer;
+  return analyzer.Analyze({.text = text, .statements = places}).statements;
+}
+
+StatementFacts ClassifyStatement(absl::string_view statement) {
+  return ClassifyStatements({statement})[0];
+}
+
 void ExpectAll(Phase phase, const std::vector<std::string>& statements) {
   for (const std::string& statement : statements) {
-    const StatementClass result = ClassifyStatement(statement);
+    const StatementFacts result = ClassifyStatement(statement);
     EXPECT_EQ(PhaseName(result.phase), PhaseName(phase)) << statement;
     EXPECT_FALSE(result.opaque) << statement;
     EXPECT_FALSE(result.transaction_control) << statement;
@@ -23,13 +43,13 @@ void ExpectAll(Phase phase, const std::vector<std::string>& statements) {
 
 void ExpectAllOpaque(const std::vector<std::string>& statements) {
   for (const std::string& statement : statements) {
-    const StatementClass result = ClassifyStatement(statement);
+    const StatementFacts result = ClassifyStatement(statement);
     EXPECT_EQ(PhaseName(result.phase), "contract") << statement;
     EXPECT_TRUE(result.opaque) << statement;
   }
 }
 
-TEST(Classify, NewObjectsAreExpand) {
+TEST(Alone, NewObjectsAreExpand) {
   ExpectAll(Phase::kExpand,
             {"CREATE TABLE t (a int PRIMARY KEY, b int NOT NULL REFERENCES x (id), CHECK (a > 0))",
              "CREATE TABLE IF NOT EXISTS app.t (a int)",
@@ -55,7 +75,7 @@ TEST(Classify, NewObjectsAreExpand) {
              "ALTER TYPE e ADD VALUE IF NOT EXISTS 'b' AFTER 'a'"});
 }
 
-TEST(Classify, AddedColumnsThatOldInsertsMayLeaveOutAreExpand) {
+TEST(Alone, AddedColumnsThatOldInsertsMayLeaveOutAreExpand) {
   ExpectAll(
       Phase::kExpand,
       {"ALTER TABLE t ADD COLUMN c text",
@@ -72,7 +92,7 @@ TEST(Classify, AddedColumnsThatOldInsertsMayLeaveOutAreExpand) {
        "ALTER TABLE t ALTER COLUMN c SET DEFAULT 1", "ALTER TABLE t ALTER COLUMN c DROP NOT NULL"});
 }
 
-TEST(Classify, AddedColumnsThatOldInsertsOrOldRowsMayBreakAreContract) {
+TEST(Alone, AddedColumnsThatOldInsertsOrOldRowsMayBreakAreContract) {
   ExpectAll(
       Phase::kContract,
       {"ALTER TABLE t ADD COLUMN c text NOT NULL",
@@ -86,7 +106,7 @@ TEST(Classify, AddedColumnsThatOldInsertsOrOldRowsMayBreakAreContract) {
        "ALTER TABLE t ADD COLUMN c int, DROP COLUMN d"});
 }
 
-TEST(Classify, RemovingRenamingAndTighteningAreContract) {
+TEST(Alone, RemovingRenamingAndTighteningAreContract) {
   ExpectAll(Phase::kContract,
             {"DROP TABLE t",
              "DROP TABLE IF EXISTS t",
@@ -136,7 +156,7 @@ TEST(Classify, RemovingRenamingAndTighteningAreContract) {
              "FOR EACH ROW EXECUTE FUNCTION f()"});
 }
 
-TEST(Classify, WritingRowsIsData) {
+TEST(Alone, WritingRowsIsData) {
   ExpectAll(Phase::kData,
             {"INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING", "UPDATE t SET a = 1",
              "DELETE FROM t", "MERGE INTO t USING s ON true WHEN MATCHED THEN DELETE",
@@ -146,7 +166,7 @@ TEST(Classify, WritingRowsIsData) {
              "REFRESH MATERIALIZED VIEW v"});
 }
 
-TEST(Classify, WhatChangesNothingForOthersIsNeutral) {
+TEST(Alone, WhatChangesNothingForOthersIsNeutral) {
   ExpectAll(
       Phase::kNeutral,
       {"SET search_path = app", "SET LOCAL statement_timeout = '5s'", "RESET search_path",
@@ -161,7 +181,7 @@ TEST(Classify, WhatChangesNothingForOthersIsNeutral) {
        "toast.autovacuum_enabled = false)"});
 }
 
-TEST(Classify, WhatCannotBeAnalysedIsAnOpaqueContract) {
+TEST(Alone, WhatCannotBeAnalysedIsAnOpaqueContract) {
   ExpectAllOpaque({"DO $$ BEGIN END $$", "CALL p()", "EXECUTE x", "SELECT my_function()",
                    "SELECT app.set_config('a', 'b', false)", "SELECT 1 FROM my_function()",
                    "WITH x AS (SELECT my_function()) SELECT 1", "SELECT pg_terminate_backend(1)",
@@ -170,13 +190,13 @@ TEST(Classify, WhatCannotBeAnalysedIsAnOpaqueContract) {
                    "not sql at all", "SELECT 1; DROP TABLE t", "", "-- only a comment"});
 }
 
-TEST(Classify, ANulByteHidesNothing) {
-  const StatementClass result = ClassifyStatement(absl::string_view("SELECT 1\0 DROP TABLE t", 22));
+TEST(Alone, ANulByteHidesNothing) {
+  const StatementFacts result = ClassifyStatement(absl::string_view("SELECT 1\0 DROP TABLE t", 22));
   EXPECT_TRUE(result.opaque);
   EXPECT_EQ(result.phase, Phase::kContract);
 }
 
-TEST(Classify, TransactionControlIsRecognised) {
+TEST(Alone, TransactionControlIsRecognised) {
   for (const char* statement :
        {"BEGIN", "START TRANSACTION", "COMMIT", "END", "ROLLBACK", "ABORT", "COMMIT AND CHAIN",
         "SAVEPOINT a", "RELEASE a", "ROLLBACK TO a", "PREPARE TRANSACTION 'x'",
@@ -192,7 +212,7 @@ TEST(Classify, TransactionControlIsRecognised) {
   }
 }
 
-TEST(Classify, StatementsThatATransactionBlockRefusesAreRecognised) {
+TEST(Alone, StatementsThatATransactionBlockRefusesAreRecognised) {
   for (const char* statement :
        {"CREATE INDEX CONCURRENTLY i ON t (a)", "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)",
         "DROP INDEX CONCURRENTLY i", "REINDEX INDEX CONCURRENTLY i",
@@ -219,7 +239,7 @@ TEST(Classify, StatementsThatATransactionBlockRefusesAreRecognised) {
   }
 }
 
-TEST(Classify, AStatementTooLargeToParseIsKnownByItsFirstWord) {
+TEST(Alone, AStatementTooLargeToParseIsKnownByItsFirstWord) {
   std::string rows = "INSERT INTO t VALUES (0)";
   for (size_t i = 0; i < kMaxTokensToParse; ++i) rows += ",(1)";
   EXPECT_EQ(ClassifyStatement(rows).phase, Phase::kData);
@@ -229,13 +249,13 @@ TEST(Classify, AStatementTooLargeToParseIsKnownByItsFirstWord) {
   EXPECT_TRUE(ClassifyStatement(deep).opaque);
 }
 
-TEST(Classify, TheDeepestStatementThatIsParsedDoesNotOverflowTheStack) {
+TEST(Alone, TheDeepestStatementThatIsParsedDoesNotOverflowTheStack) {
   std::string deep = "SELECT 1";
   for (size_t i = 0; i < kMaxTokensToParse / 2 - 2; ++i) deep += "+1";
   EXPECT_EQ(ClassifyStatement(deep).phase, Phase::kNeutral);
 }
 
-TEST(Classify, ASummaryNamesTheStatementWithoutItsLiterals) {
+TEST(Alone, ASummaryNamesTheStatementWithoutItsLiterals) {
   EXPECT_EQ(ClassifyStatement("CREATE TABLE\n  app . users (a int)").summary,
             "CREATE TABLE app.users");
   EXPECT_EQ(ClassifyStatement("-- x\nALTER TABLE t DROP COLUMN c").summary,
@@ -247,7 +267,7 @@ TEST(Classify, ASummaryNamesTheStatementWithoutItsLiterals) {
   EXPECT_THAT(secret, Not(HasSubstr("hunter2")));
 }
 
-TEST(Classify, ASummaryIsOneShortLineOfWholeCharacters) {
+TEST(Alone, ASummaryIsOneShortLineOfWholeCharacters) {
   std::string text = "DROP TABLE \"a\nb\" ";
   for (int i = 0; i < 100; ++i) text += "日";
   const std::string summary = ClassifyStatement(text).summary;
@@ -258,13 +278,13 @@ TEST(Classify, ASummaryIsOneShortLineOfWholeCharacters) {
 
 std::vector<std::string> Phases(const std::vector<absl::string_view>& statements) {
   std::vector<std::string> phases;
-  for (const StatementClass& result : ClassifyStatements(statements)) {
+  for (const StatementFacts& result : ClassifyStatements(statements)) {
     phases.emplace_back(PhaseName(result.phase));
   }
   return phases;
 }
 
-TEST(Classify, WhatIsDoneToATableOfTheSameFileIsExpand) {
+TEST(Alone, WhatIsDoneToATableOfTheSameFileIsExpand) {
   EXPECT_THAT(
       Phases({"CREATE TABLE IF NOT EXISTS app.t (a int)", "CREATE UNIQUE INDEX i ON app.t (a)",
               "ALTER TABLE app.t ADD CONSTRAINT x CHECK (a > 0), ALTER a SET NOT NULL",
@@ -274,19 +294,19 @@ TEST(Classify, WhatIsDoneToATableOfTheSameFileIsExpand) {
       testing::ElementsAre("expand", "expand", "expand", "expand", "data", "expand", "expand"));
 }
 
-TEST(Classify, ATableOfAnotherSchemaOrFileIsNotNew) {
+TEST(Alone, ATableOfAnotherSchemaOrFileIsNotNew) {
   EXPECT_THAT(Phases({"CREATE TABLE app.t (a int)", "CREATE UNIQUE INDEX i ON t (a)"}),
               testing::ElementsAre("expand", "contract"));
   EXPECT_THAT(Phases({"CREATE UNIQUE INDEX i ON t (a)", "CREATE TABLE t (a int)"}),
               testing::ElementsAre("contract", "expand"));
 }
 
-TEST(Classify, DroppingFromANewTableIsStillContract) {
+TEST(Alone, DroppingFromANewTableIsStillContract) {
   EXPECT_THAT(Phases({"CREATE TABLE t (a int, b int)", "ALTER TABLE t DROP COLUMN b"}),
               testing::ElementsAre("expand", "contract"));
 }
 
-TEST(Classify, ANameThatMayMeanAnotherTableByNowIsNotNew) {
+TEST(Alone, ANameThatMayMeanAnotherTableByNowIsNotNew) {
   for (const char* between :
        {"SET search_path = other", "SELECT set_config('search_path', 'other', false)",
         "ALTER TABLE t RENAME TO u", "DROP TABLE t", "DO $$ BEGIN END $$", "not sql at all",
@@ -297,7 +317,7 @@ TEST(Classify, ANameThatMayMeanAnotherTableByNowIsNotNew) {
   }
 }
 
-TEST(Classify, PhasesHaveNamesAndAnOrder) {
+TEST(Alone, PhasesHaveNamesAndAnOrder) {
   for (const Phase phase : {Phase::kNeutral, Phase::kData, Phase::kExpand, Phase::kContract}) {
     Phase parsed = Phase::kContract;
     EXPECT_TRUE(ParsePhase(PhaseName(phase), &parsed));
