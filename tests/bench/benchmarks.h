@@ -11,6 +11,8 @@ namespace lockstep::bench {
 void Playground(Stage& stage);
 // 1,000 generated migrations, one fenced transaction each and in groups.
 void Generated(Stage& stage);
+// Splitting and analysing generated files, beside PostgreSQL's parser alone.
+void Analysis(Stage& stage);
 // CheckGate: warm, cold, and how soon it follows an applied version.
 void Gate(Stage& stage);
 // StartUpgrade at the head and GetStatus, on a short chain and on a long one.

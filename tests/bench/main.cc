@@ -19,6 +19,7 @@ namespace {
 const std::vector<std::pair<std::string, void (*)(Stage&)>> kBenchmarks = {
     {"playground", Playground},
     {"generated", Generated},
+    {"analysis", Analysis},
     {"status", Status},
     {"gate", Gate},
     {"watch", Watch}};

@@ -13,9 +13,9 @@ if [ ! -f "$build/build.ninja" ]; then
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DLOCKSTEP_CORE_ONLY=ON \
     -DLOCKSTEP_BUILD_FUZZERS=ON -DLOCKSTEP_SANITIZE=fuzzer-no-link,address
 fi
-ninja -C "$build" tokens_fuzz split_fuzz migration_fuzz
+ninja -C "$build" tokens_fuzz split_fuzz analysis_fuzz migration_fuzz
 
-for target in tokens split migration; do
+for target in tokens split analysis migration; do
   found="$build/corpus/$target"
   mkdir -p "$found"
   echo "== ${target}_fuzz for ${seconds} s"
