@@ -3,7 +3,6 @@
 //
 // While working on one kind of statement, run its forms alone:
 //   LOCKSTEP_TRUTH_FORMS='columns.sql set-' build/dev/bin/truth_test --gtest_filter='Claims.*'
-// (and --gtest_also_run_disabled_tests while some are).
 //
 // LOCKSTEP_TRUTH_SEED and LOCKSTEP_TRUTH_COMBINATIONS choose other combinations than those of every
 // run and how many the server has to accept.
@@ -53,7 +52,7 @@ void ExpectNotWeaker(const Form& form, const sql::FileAnalysis& analysis,
   }
 }
 
-TEST(Claims, DISABLED_OfFormsAreNotWeakerThanWhatHappens) {
+TEST(Claims, OfFormsAreNotWeakerThanWhatHappens) {
   for (const auto& [form, traces, alone, catalog] : Laboratory::Get().Observe()) {
     const sql::FileAnalysis analysis = Claims(form, *catalog);
     ExpectNotWeaker(form, analysis, traces);
@@ -88,7 +87,7 @@ void ExpectNotStronger(const Observation& observation, Exceptions& allowed) {
   }
 }
 
-TEST(Claims, DISABLED_OfFormsAreStrongerOnlyForAReason) {
+TEST(Claims, OfFormsAreStrongerOnlyForAReason) {
   Exceptions allowed;
   for (const Observation& observation : Laboratory::Get().Observe()) {
     ExpectNotStronger(observation, allowed);
@@ -99,7 +98,7 @@ TEST(Claims, DISABLED_OfFormsAreStrongerOnlyForAReason) {
   }
 }
 
-TEST(Claims, DISABLED_KnowWhatCannotRunInATransactionBlock) {
+TEST(Claims, KnowWhatCannotRunInATransactionBlock) {
   for (const auto& [form, traces, alone, catalog] : Laboratory::Get().Observe()) {
     const sql::FileAnalysis analysis = Claims(form, *catalog);
     for (size_t i = 0; i < traces.size(); ++i) {
@@ -110,7 +109,7 @@ TEST(Claims, DISABLED_KnowWhatCannotRunInATransactionBlock) {
 }
 
 // Half of them commands of one ALTER TABLE, half of them statements of a file.
-TEST(Claims, DISABLED_OfRandomCombinationsAreNotWeakerThanWhatHappens) {
+TEST(Claims, OfRandomCombinationsAreNotWeakerThanWhatHappens) {
   const uint64_t seed = FromEnvironment("LOCKSTEP_TRUTH_SEED", kSeed);
   const int wanted =
       static_cast<int>(FromEnvironment("LOCKSTEP_TRUTH_COMBINATIONS", kCombinations));

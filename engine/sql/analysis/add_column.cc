@@ -235,6 +235,11 @@ void AnalyzeAddColumn(const AlterTarget& target, Node command, StatementContext&
   context.Strengthen(Phase::kExpand);
   context.Touches(relation, column.name, Effect::kCreate);
   AnalyzeCalls(column.def, context);
+  // A composite type, or a table's row type, is looked into.
+  if (const Relation* row = context.Find(model::Name{column.type.schema, column.type.name});
+      row != nullptr && !column.type.array) {
+    context.Lock(*row, LockMode::kAccessShare);
+  }
   if (Rewrites(relation, column, context)) RewriteRows(target, context);
   if (column.type.name == "json" && column.type.schema == "pg_catalog") {
     context

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 
 #include "engine/sql/analysis/alter_table.h"
+#include "engine/sql/analysis/call.h"
 #include "engine/sql/analysis/constraint.h"
 #include "engine/sql/analysis/expression.h"
 #include "engine/sql/analysis/families.h"
@@ -125,6 +126,10 @@ void AnalyzeDropColumn(const AlterTarget& target, Node command, StatementContext
       .ReportOn(relation, Rule::kDropColumn, command,
                 absl::StrCat("column ", text, " goes, and running code that names it fails"))
       .object = text;
+  // With ONLY the column stays in the children, as one of their own; they are locked all the same.
+  for (const model::Name& child : relation.children) {
+    context.Lock(context.Resolve(child), LockMode::kAccessExclusive);
+  }
   std::vector<std::string> dependents;
   for (Relation* each : target.All()) {
     context.Touches(*each, column, Effect::kBreak);
@@ -166,6 +171,7 @@ void AnalyzeColumnDefault(const AlterTarget& target, Node command, StatementCont
                                " loses its default: writers that leave it out store NULL or fail"))
         .object = text;
   } else {
+    LockNamedSequences(command["def"], context);
     context.Strengthen(Phase::kExpand);
     context
         .ReportOn(relation, Rule::kChangeDefault, command,

@@ -224,6 +224,21 @@ Change ChangeOf(const Relation& relation, Node command, const StatementContext& 
 
 }  // namespace
 
+namespace {
+
+// The sequence of an identity column gets its type; that of a serial one is looked up by the
+// default.
+void LockSequencesOf(const Relation& relation, const std::string& name, StatementContext& context) {
+  const model::Column* const column = relation.FindColumn(name);
+  const bool identity = column != nullptr && column->identity != model::Identity::kNo;
+  for (const auto& [other, sequence] : context.db.relations) {
+    if (sequence.owned_by != std::make_pair(relation.name, name)) continue;
+    context.Lock(sequence, identity ? LockMode::kShareRowExclusive : LockMode::kAccessShare);
+  }
+}
+
+}  // namespace
+
 void AnalyzeColumnType(const AlterTarget& target, Node command, StatementContext& context) {
   Relation& relation = target.relation;
   const Change change = ChangeOf(relation, command, context);
@@ -256,6 +271,7 @@ void AnalyzeColumnType(const AlterTarget& target, Node command, StatementContext
   if (change.effect.narrows) ReportNarrowing(relation, change, at, context);
   std::vector<std::string> repeats;
   for (Relation* each : target.All()) {
+    LockSequencesOf(*each, change.column, context);
     for (std::string& repeat : AlterOne(*each, change, context)) {
       repeats.push_back(std::move(repeat));
     }
