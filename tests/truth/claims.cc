@@ -109,7 +109,7 @@ std::vector<Disagreement> Stronger(const sql::StatementFacts& facts, const Trace
   for (const auto& [name, claim] : ClaimsOf(facts)) {
     if (!claim.live) continue;
     const TracedRelation& seen = observed[name];
-    if (claim.lock > seen.lock) {
+    if (claim.lock > std::max(seen.lock, LockMode::kAccessShare)) {
       stronger.push_back({name, "lock", Text(claim.lock), Text(seen.lock)});
     }
     if (claim.rewrite && !seen.rewritten) {

@@ -32,7 +32,8 @@ const sql::StatementFacts& FactsOf(const Form& form, const sql::FileAnalysis& an
 // Where less was claimed than happened. An index that a query or a data statement opens is locked
 // as its table is, up to ROW EXCLUSIVE, and that need not be claimed.
 std::vector<Disagreement> Weaker(const sql::StatementFacts& facts, const testing::Trace& trace);
-// Where more was claimed of live objects than happened.
+// Where more was claimed of live objects than happened. ACCESS SHARE is never too much: what a
+// statement only looks up is locked by some minor versions and not by others.
 std::vector<Disagreement> Stronger(const sql::StatementFacts& facts, const testing::Trace& trace);
 
 }  // namespace lockstep::truth

@@ -88,7 +88,7 @@ void ExpectNotStronger(const Observation& observation, Exceptions& allowed) {
 }
 
 TEST(Claims, OfFormsAreStrongerOnlyForAReason) {
-  Exceptions allowed;
+  Exceptions allowed(Laboratory::Get().major());
   for (const Observation& observation : Laboratory::Get().Observe()) {
     ExpectNotStronger(observation, allowed);
     ExpectSaid(observation, allowed);

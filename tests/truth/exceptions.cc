@@ -1,8 +1,10 @@
 #include "tests/truth/exceptions.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
@@ -18,9 +20,21 @@ bool Matches(absl::string_view pattern, absl::string_view text) {
   return absl::ConsumeSuffix(&pattern, "*") ? absl::StartsWith(text, pattern) : text == pattern;
 }
 
+// "13-14" and "16-".
+bool Contains(const std::string& range, int major) {
+  const std::pair<std::string, std::string> ends = absl::StrSplit(range, '-');
+  int first = 0;
+  int last = 99;
+  if (!absl::SimpleAtoi(ends.first, &first) ||
+      (!ends.second.empty() && !absl::SimpleAtoi(ends.second, &last))) {
+    throw std::runtime_error("exceptions.txt: no versions: " + range);
+  }
+  return first <= major && major <= last;
+}
+
 }  // namespace
 
-Exceptions::Exceptions() {
+Exceptions::Exceptions(int major) {
   const auto text = base::ReadFile(testing::SourcePath("tests/truth/exceptions.txt"), kMaxFile);
   if (!text.ok()) throw std::runtime_error(text.status().ToString());
   for (const std::string& line :
@@ -30,7 +44,9 @@ Exceptions::Exceptions() {
     if (words.size() != 4 || !absl::EndsWith(words[2], ":")) {
       throw std::runtime_error("exceptions.txt: FORM RELATION WHAT: reason expected: " + line);
     }
-    lines_.push_back({.form = words[0],
+    const std::pair<std::string, std::string> form = absl::StrSplit(words[0], '@');
+    if (!form.second.empty() && !Contains(form.second, major)) continue;
+    lines_.push_back({.form = form.first,
                       .relation = words[1],
                       .what = std::string(absl::StripSuffix(words[2], ":")),
                       .text = line});

@@ -2,7 +2,7 @@
 //
 //   FORM RELATION WHAT: reason
 //
-// FORM and RELATION may end in `*`. WHAT is
+// FORM and RELATION may end in `*`; FORM@13-14 is for these major versions alone. WHAT is
 //   lock, rewrite, scan   more is claimed of RELATION than happened
 //   opaque                lockstep says that it does not know what the statement does; RELATION is
 //   * refusal               the server refuses the statement, and no finding says so; RELATION is *
@@ -18,7 +18,7 @@ namespace lockstep::truth {
 
 class Exceptions {
  public:
-  Exceptions();  // Reads the file.
+  explicit Exceptions(int major);  // Reads the lines for this version of the server.
 
   // Whether it is listed; remembers that the line was of use.
   bool Allows(absl::string_view form, absl::string_view relation, absl::string_view what);

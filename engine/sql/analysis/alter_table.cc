@@ -31,6 +31,9 @@ struct Command {
   Handler handler;
 };
 
+// Since then a constraint with NO INHERIT locks the children, which it leaves as they are.
+constexpr int kNoInheritLocksBelowSince = 18;
+
 constexpr LockMode kAx = LockMode::kAccessExclusive;
 constexpr LockMode kSre = LockMode::kShareRowExclusive;
 constexpr LockMode kSue = LockMode::kShareUpdateExclusive;
@@ -115,6 +118,7 @@ struct Step {
   Pass pass = Pass::kOther;
   LockMode lock = kAx;
   Reach reach = Reach::kSelf;
+  bool no_inherit = false;  // A constraint that says so.
 };
 
 bool OnlyLocksWeakly(Node options, const Relation& relation) {
@@ -140,7 +144,8 @@ void Refine(const Relation& relation, Step* step) {
     if (type == "CONSTR_FOREIGN") step->lock = kSre;
     if (type == "CONSTR_PRIMARY" || type == "CONSTR_UNIQUE") step->pass = Pass::kAddIndex;
     if (type != "CONSTR_CHECK" && type != "CONSTR_NOTNULL") step->reach = Reach::kPartitions;
-    if (constraint["is_no_inherit"].flag()) step->reach = Reach::kSelf;
+    step->no_inherit = constraint["is_no_inherit"].flag();
+    if (step->no_inherit) step->reach = Reach::kSelf;
   } else if (subtype == "AT_ColumnDefault") {
     step->pass = definition ? Pass::kAddOther : Pass::kDrop;
   } else if (subtype == "AT_DetachPartition") {
@@ -209,7 +214,9 @@ void RunSteps(Relation& relation, Node statement, StatementContext& context) {
     }
     AlterTarget target{.relation = relation};
     if (Reaches(relation, step.reach)) target.below = below;
-    for (const Relation* each : target.below) context.Lock(*each, mode);
+    const bool locks_below =
+        step.no_inherit && context.db.major_version() >= kNoInheritLocksBelowSince;
+    for (const Relation* each : locks_below ? below : target.below) context.Lock(*each, mode);
     context.facts.no_op = false;
     step.row->handler(target, step.node, context);
     idle &= context.facts.no_op;

@@ -18,6 +18,11 @@ bool IsSmall(const model::Relation& relation) {
          relation.rows < kSmallTableRows;
 }
 
+ObjectClass ClassOf(const model::Relation& relation) {
+  return relation.kind == model::RelationKind::kSequence ? ObjectClass::kSequence
+                                                         : ObjectClass::kRelation;
+}
+
 void Merge(LockMode mode, Work work, Touch* touch) {
   touch->lock = std::max(touch->lock, mode);
   touch->rewrite |= work.rewrite;
@@ -64,12 +69,19 @@ Touch& StatementContext::TouchOf(ObjectClass object_class, const model::Name& na
 }
 
 void StatementContext::Lock(const model::Relation& relation, LockMode mode, Work work) {
-  const ObjectClass object_class = relation.kind == model::RelationKind::kSequence
-                                       ? ObjectClass::kSequence
-                                       : ObjectClass::kRelation;
-  Touch& touch = TouchOf(object_class, relation.name, "", !relation.is_new);
+  Touch& touch = TouchOf(ClassOf(relation), relation.name, "", !relation.is_new);
   touch.table = relation.IsTable();
   Merge(mode, work, &touch);
+}
+
+LockMode StatementContext::LockOn(const model::Relation& relation) const {
+  for (const Touch& touch : facts.touches) {
+    if (touch.object_class == ClassOf(relation) && touch.name == relation.name &&
+        touch.column.empty()) {
+      return touch.lock;
+    }
+  }
+  return LockMode::kNone;
 }
 
 void StatementContext::LockIndex(const model::Relation& table, absl::string_view index,

@@ -69,6 +69,8 @@ class StatementContext {
                  Work work = {});
   // All indexes of a table.
   void LockIndexes(const model::Relation& table, LockMode mode, Work work = {});
+  // The mode in which `relation` is said to be locked so far.
+  LockMode LockOn(const model::Relation& relation) const;
   // For an object of another class, or one that is not in the catalog.
   void LockObject(ObjectClass object_class, const model::Name& name, LockMode mode, bool live,
                   Work work = {});

@@ -299,7 +299,8 @@ void AnalyzeTableOption(const AlterTarget& target, Node command, StatementContex
     SetForeignOptions(target, context);
   } else {
     if (subtype == "AT_ClusterOn") {
-      context.LockIndex(target.relation, command["name"].text(), LockMode::kShareUpdateExclusive);
+      // As the statement locks the table, whatever its other commands need.
+      context.LockIndex(target.relation, command["name"].text(), context.LockOn(target.relation));
     }
     // Statistics, storage, compression and cluster marks change speed alone.
     context.Touches(target.relation, "", Effect::kAlter);
