@@ -184,8 +184,10 @@ TEST(Migration, ADeclaredPhaseMayNotWeaken) {
 }
 
 TEST(Migration, WhatCannotBeAnalysedIsAContractUnlessAPhaseIsDeclared) {
-  EXPECT_EQ(Read("DO $$ BEGIN END $$")->phase, sql::Phase::kContract);
-  EXPECT_EQ(Read("-- lockstep:phase data\nDO $$ BEGIN END $$")->phase, sql::Phase::kData);
+  EXPECT_EQ(Read("DO $$ BEGIN END $$")->phase, sql::Phase::kNeutral);
+  EXPECT_EQ(Read("DO $$ BEGIN EXECUTE x(); END $$")->phase, sql::Phase::kContract);
+  EXPECT_EQ(Read("-- lockstep:phase data\nDO $$ BEGIN EXECUTE x(); END $$")->phase,
+            sql::Phase::kData);
   EXPECT_EQ(Read("-- lockstep:phase neutral\nSELECT my_function()")->phase, sql::Phase::kNeutral);
 }
 
@@ -205,8 +207,11 @@ TEST(Migration, RunsOutsideATransactionWhenDeclaredOrWhenAStatementMust) {
 }
 
 TEST(Migration, AUniqueIndexOnATableOfItsOwnFileIsExpand) {
-  EXPECT_EQ(Read("CREATE TABLE IF NOT EXISTS t (a int); CREATE UNIQUE INDEX i ON t (a);")->phase,
+  EXPECT_EQ(Read("CREATE TABLE t (a int); CREATE UNIQUE INDEX i ON t (a);")->phase,
             sql::Phase::kExpand);
+  // It may be there already, and in use.
+  EXPECT_EQ(Read("CREATE TABLE IF NOT EXISTS t (a int); CREATE UNIQUE INDEX i ON t (a);")->phase,
+            sql::Phase::kContract);
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "engine/chain/sharing.h"
 
 #include <gtest/gtest.h>
+#include <utility>
+
+#include "engine/chain/analysis.h"
 
 namespace lockstep::chain {
 namespace {
@@ -8,7 +11,12 @@ namespace {
 // "alone", "last", "any"; "unreadable" for what is no migration.
 std::string Of(absl::string_view sql) {
   const auto migration = ReadMigration("001_test.sql", sql);
-  return migration.ok() ? std::string(SharingName(SharingOf(*migration))) : "unreadable";
+  if (!migration.ok()) return "unreadable";
+  sql::model::Database database;
+  database.complete = true;
+  sql::Analyzer analyzer(std::move(database));
+  return std::string(
+      SharingName(SharingOf(ReviewMigrations(&analyzer, {*migration})[0].migration)));
 }
 
 TEST(SharingTest, DefinitionsShare) {

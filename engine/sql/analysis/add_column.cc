@@ -163,6 +163,10 @@ void AnalyzeInlineConstraints(const AlterTarget& target, const Definition& colum
                                "value"))
         .hint = absl::StrCat(add, " NOT NULL DEFAULT ...");
   }
+  if (column.not_null && column.generated) {
+    // Old writers do not name it, and what it is made of may make it NULL.
+    context.StrengthenOn(relation, Phase::kContract, ContractKind::kTighten);
+  }
   if (column.check) {
     ScanRows(target, context);
     context

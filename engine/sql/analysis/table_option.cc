@@ -168,10 +168,19 @@ void ChangeOwner(const AlterTarget& target, Node command, StatementContext& cont
 
 // ---- Parameters and the rest.
 
-void SetParameters(const AlterTarget& target, StatementContext& context) {
+// One of a view: for a relation of which nothing is known.
+bool IsOfViews(Node command) {
+  for (const Node& item : command["def"].Items()) {
+    const absl::string_view name = item.As("DefElem")["defname"].text();
+    if (absl::StartsWith(name, "security_") || name == "check_option") return true;
+  }
+  return false;
+}
+
+void SetParameters(const AlterTarget& target, Node command, StatementContext& context) {
   const Relation& relation = target.relation;
   context.Touches(relation, "", Effect::kAlter);
-  if (relation.kind != RelationKind::kView) return;
+  if (relation.kind != RelationKind::kView && !IsOfViews(command)) return;
   // security_invoker, security_barrier and check_option decide who reads and writes what.
   context.Touches(relation, "", Effect::kBreak);
   context.StrengthenOn(relation, Phase::kContract, ContractKind::kTighten);
@@ -292,7 +301,7 @@ void AnalyzeTableOption(const AlterTarget& target, Node command, StatementContex
   } else if (subtype == "AT_ChangeOwner") {
     ChangeOwner(target, command, context);
   } else if (absl::StrContains(subtype, "RelOptions")) {
-    SetParameters(target, context);
+    SetParameters(target, command, context);
   } else if (subtype == "AT_AddOf" || subtype == "AT_DropOf") {
     SetType(target, subtype, command, context);
   } else if (absl::EndsWith(subtype, "GenericOptions")) {
