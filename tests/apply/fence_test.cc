@@ -47,9 +47,7 @@ TEST(Fence, RefusesACommitInsideADoBlock) {
   LeasedDatabase db;
   const RunResult result =
       db.ApplyOne("CREATE TABLE smuggled (id int); DO $$ BEGIN COMMIT; END $$;");
-  ExpectNothingRemains(db, result, "SQL_ERROR");
-  EXPECT_EQ(result.error->sqlstate, "2D000");
-  EXPECT_EQ(result.error->statement, 2);
+  ExpectNothingRemains(db, result, "TRANSACTION_CONTROL");
 }
 
 TEST(Fence, RefusesACommitInsideAProcedureAndInDynamicSql) {
@@ -60,7 +58,7 @@ TEST(Fence, RefusesACommitInsideAProcedureAndInDynamicSql) {
   LeasedDatabase other;
   ExpectNothingRemains(
       other,
-      other.ApplyOne("CREATE TABLE smuggled (id int); DO $$ BEGIN EXECUTE 'COMMIT'; END $$;"),
+      other.ApplyOne("CREATE TABLE smuggled (id int); DO $$ BEGIN EXECUTE 'COM' || 'MIT'; END $$;"),
       "SQL_ERROR");
 }
 

@@ -181,9 +181,9 @@ TEST(BadInput, ACommitInAMigrationIsRefusedWhenItIsPublished) {
 
 TEST(BadInput, ACommitHiddenInDynamicSqlIsFencedAndRolledBack) {
   Cluster cluster;
-  cluster.WriteMigration(
-      "001_hidden.sql",
-      "-- lockstep:phase expand\nCREATE TABLE smuggled (id int);\nDO $$ BEGIN COMMIT; END $$;\n");
+  cluster.WriteMigration("001_hidden.sql",
+                         "-- lockstep:phase expand\nCREATE TABLE smuggled (id int);\n"
+                         "DO $$ BEGIN EXECUTE 'COM' || 'MIT'; END $$;\n");
   cluster.StartCoordinator();
   auto agent = cluster.StartAgent({.migrate = true});
   ASSERT_EQ(cluster.Ctl({"publish"}).exit->code, 0);
@@ -196,14 +196,15 @@ TEST(BadInput, ACommitHiddenInDynamicSqlIsFencedAndRolledBack) {
 
 TEST(BadInput, AMigrationThatResetsItsRoleAndCallsCloseByDynamicSqlIsFenced) {
   Cluster cluster;
-  cluster.WriteMigration("001_forger.sql",
-                         "-- lockstep:phase expand\nCREATE TABLE forged (id int);\nRESET ROLE;\n"
-                         "DO $$ BEGIN EXECUTE format('SELECT lockstep.close(%s, %L, 1, %L)', 2, "
-                         "gen_random_uuid(), '\\x00'); END $$;\n");
+  cluster.WriteMigration(
+      "001_forger.sql",
+      "-- lockstep:phase expand\nCREATE TABLE forged (id int);\nRESET ROLE;\n"
+      "DO $$ BEGIN EXECUTE format('SELECT lock' || 'step.close(%s, %L, 1, %L)', 2, "
+      "gen_random_uuid(), '\\x00'); END $$;\n");
   cluster.StartCoordinator();
   auto agent = cluster.StartAgent({.migrate = true});
-  ASSERT_EQ(cluster.Ctl({"publish"}).exit->code, 0);
-  const CommandResult upgrade = cluster.Ctl({"upgrade", "--yes"});
+  ASSERT_EQ(cluster.Ctl({"publish", "--lint=warn"}).exit->code, 0);
+  const CommandResult upgrade = cluster.Ctl({"upgrade", "--yes", "--lint=warn"});
   EXPECT_EQ(upgrade.exit->code, 1) << upgrade.err;
   EXPECT_THAT(upgrade.err, HasSubstr("LS002"));
   EXPECT_EQ(cluster.db().Scalar("SELECT to_regclass('forged') IS NULL"), "t");

@@ -277,7 +277,7 @@ TEST(InspectTest, Publications) {
   EXPECT_EQ(TextOf(Inspected(db), "publication app"), "publication app tables(app.t)\n");
 }
 
-TEST(InspectTest, SizesAreKnownOnceATableWasAnalysed) {
+TEST(InspectTest, SizesAreKnownAlsoOfATableThatWasNeverAnalysed) {
   TestDatabase db;
   db.RunScript(
       "CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 1000); ANALYZE t;"
@@ -289,8 +289,8 @@ TEST(InspectTest, SizesAreKnownOnceATableWasAnalysed) {
   const Database database = Inspected(db);
   EXPECT_EQ(Get(database, "t").rows, 1000);
   EXPECT_EQ(Get(database, "t").bytes, std::stoi(db.Scalar("SELECT pg_relation_size('t')")));
-  EXPECT_EQ(Get(database, "fresh").rows, -1);
-  EXPECT_EQ(Get(database, "fresh").bytes, -1);
+  EXPECT_EQ(Get(database, "fresh").rows, 0);
+  EXPECT_EQ(Get(database, "fresh").bytes, 0);
   EXPECT_EQ(Get(database, "pt").rows, 2);
   EXPECT_GT(Get(database, "pt").bytes, 0);
 }

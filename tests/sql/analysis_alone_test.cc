@@ -291,15 +291,6 @@ TEST(Alone, DroppingFromANewTableHurtsNobody) {
               testing::ElementsAre("expand", "expand"));
 }
 
-TEST(Alone, AfterWhatCannotBeReadNothingIsNew) {
-  for (const char* between :
-       {"DO $$ BEGIN EXECUTE x(); END $$", "not sql at all", "SELECT my_function()"}) {
-    EXPECT_EQ(Phases({"CREATE TABLE t (a int)", between, "CREATE UNIQUE INDEX i ON t (a)"}).back(),
-              "contract")
-        << between;
-  }
-}
-
 TEST(Alone, ANameThatMeansAnotherTableByNowIsNotNew) {
   for (const char* between : {"SET search_path = other", "ALTER TABLE t RENAME TO u",
                               "SELECT set_config('search_path', 'other', false)"}) {

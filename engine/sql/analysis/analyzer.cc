@@ -141,8 +141,8 @@ FileAnalysis Analyzer::Analyze(const FileInput& input) {
     std::vector<Finding> found;
     analysis.statements.push_back(
         AnalyzeStatement(TextOf(input.text, statement), &state, &database_, &found));
-    // What cannot be read may have moved a live table under a new name: nothing counts as new.
-    if (analysis.statements.back().opaque) MarkApplied();
+    // What cannot be read may have made anything.
+    if (analysis.statements.back().opaque) database_.complete = false;
     // That psql's commands are no SQL has been said.
     const size_t end = statement.offset + statement.size;
     const bool psql = std::any_of(

@@ -47,6 +47,7 @@ model::Relation& StatementContext::Resolve(const model::Name& written) {
   model::Relation stub;
   stub.name = db.NameForNew(written);
   stub.complete = false;
+  stub.missing = db.complete;
   return db.Add(std::move(stub));
 }
 
@@ -153,7 +154,7 @@ size_t StatementContext::OffsetOf(Node at) const {
 
 Finding& StatementContext::ReportOn(const model::Relation& relation, Rule rule, Node at,
                                     std::string message) {
-  if (relation.is_new) {
+  if (relation.is_new || relation.missing) {
     dropped_ = Finding();
     return dropped_;
   }

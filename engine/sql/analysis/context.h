@@ -90,8 +90,8 @@ class StatementContext {
   // is one sentence without a full stop. The reference is valid until the next call.
 
   Finding& Report(Rule rule, Node at, std::string message);
-  // The same about `relation`; not reported (a dropped finding is returned) when it is new; on a
-  // small table a rule that scales is one level lower.
+  // The same about `relation`; not reported (a dropped finding is returned) when it is new or
+  // missing; on a small table a rule that scales is one level lower.
   Finding& ReportOn(const model::Relation& relation, Rule rule, Node at, std::string message);
   // No allow directive helps against it.
   Finding& Refuse(Rule rule, Node at, std::string message);

@@ -58,9 +58,9 @@ void MoveRelation(Relation& relation, const Name& to, absl::string_view verb, No
     context.facts.renamed.emplace_back(from, to);
   }
   if (from == to || context.db.relations.contains(to)) return;  // PostgreSQL refuses it.
-  context.TouchesObject(relation.kind == RelationKind::kSequence ? ObjectClass::kSequence
-                                                                 : ObjectClass::kRelation,
-                        to, Effect::kCreate, !relation.is_new);
+  context.TouchesObject(
+      relation.kind == RelationKind::kSequence ? ObjectClass::kSequence : ObjectClass::kRelation,
+      to, Effect::kCreate, !relation.is_new);
   context.db.Rename(from, to);
 }
 
@@ -95,10 +95,9 @@ void MoveFunction(Node with_arguments, const std::string& schema, const std::str
   const Name to{schema.empty() ? from.schema : schema, name.empty() ? from.name : name};
   std::vector<model::Function> moved;
   if (overloads != nullptr) {
-    const auto kept =
-        std::stable_partition(overloads->begin(), overloads->end(), [&](const auto& function) {
-          return !SameArguments(function, with_arguments);
-        });
+    const auto kept = std::stable_partition(
+        overloads->begin(), overloads->end(),
+        [&](const auto& function) { return !SameArguments(function, with_arguments); });
     moved.assign(std::make_move_iterator(kept), std::make_move_iterator(overloads->end()));
     overloads->erase(kept, overloads->end());
   }
@@ -114,10 +113,10 @@ void ReportConstraintRenamed(const std::string& constraint, const Name& of, bool
                              StatementContext& context) {
   if (is_new) return context.Strengthen(Phase::kExpand);
   context.Strengthen(Phase::kContract, ContractKind::kReshape);
-  Finding& finding = context.Report(
-      Rule::kRenameObject, at,
-      absl::StrCat("renames constraint ", constraint, " of ", of.text(),
-                   ", which ON CONFLICT ON CONSTRAINT and handlers of errors name"));
+  Finding& finding =
+      context.Report(Rule::kRenameObject, at,
+                     absl::StrCat("renames constraint ", constraint, " of ", of.text(),
+                                  ", which ON CONFLICT ON CONSTRAINT and handlers of errors name"));
   finding.severity = Severity::kWarning;
   finding.object = of.text();
 }
@@ -141,10 +140,9 @@ void ReportRenamed(ObjectClass object_class, const Name& from, const Name& to, b
   context.TouchesObject(object_class, to, Effect::kCreate, false);
   if (is_new) return context.Strengthen(Phase::kExpand);
   context.Strengthen(Phase::kContract, ContractKind::kReshape);
-  Finding& finding =
-      context.Report(Rule::kRenameObject, at,
-                     absl::StrCat("renames ", from.text(), " to ", to.text(),
-                                  ": whatever names the old one fails at once"));
+  Finding& finding = context.Report(Rule::kRenameObject, at,
+                                    absl::StrCat("renames ", from.text(), " to ", to.text(),
+                                                 ": whatever names the old one fails at once"));
   finding.object = from.text();
   finding.hint = absl::StrCat("make ", to.text(), " beside it, and drop ", from.text(),
                               " once no running version names it");

@@ -44,8 +44,7 @@ class Truncation {
       // Empty indexes are built over the empty heap.
       const bool heap = table->kind != model::RelationKind::kPartitionedTable;
       const bool indexed = !table->indexes.empty() || !table->complete;
-      context_.Lock(*table, LockMode::kAccessExclusive,
-                    {.rewrite = heap, .scan = heap && indexed});
+      context_.Lock(*table, LockMode::kAccessExclusive, {.rewrite = heap, .scan = heap && indexed});
       if (heap) {
         context_.LockIndexes(*table, LockMode::kAccessExclusive, {.index_rebuild = true});
       }

@@ -121,6 +121,8 @@ struct Relation {
   bool is_new = false;
   // False when only its name is known (it was met offline, or made by SQL that cannot be read).
   bool complete = true;
+  // Everything that exists is known, and this is not among it: a statement about it fails.
+  bool missing = false;
   bool temporary = false;
   bool unlogged = false;
   std::vector<Column> columns;
