@@ -36,7 +36,10 @@ absl::Status CheckTransactionControl(const Source& source, const Migration& migr
     if (!migration.alone.statements[i].transaction_control) continue;
     return ErrorAt(
         source, migration.statements[i].offset, "TRANSACTION_CONTROL",
-        absl::StrCat(migration.alone.statements[i].summary, " is not allowed in a migration"),
+        absl::StrCat(
+            migration.alone.statements[i].summary,
+            migration.alone.statements[i].node == "DoStmt" ? " that ends the transaction" : "",
+            " is not allowed in a migration"),
         "remove it: lockstep wraps each migration in its own fenced transaction");
   }
   return absl::OkStatus();

@@ -34,12 +34,13 @@ bool IsOneOf(absl::string_view word, std::initializer_list<absl::string_view> ch
   return std::find(choices.begin(), choices.end(), word) != choices.end();
 }
 
-// Outlives the statement, or leaves the transaction. A column of such a name costs a transaction of
-// its own, no more.
+// Outlives the statement, leaves the transaction, or waits while the others of the group are held
+// up with their locks. A column of such a name costs a transaction of its own, no more.
 bool Leaks(absl::string_view word) {
   return IsOneOf(word, {"temp", "temporary", "set_config", "notify"}) ||
          absl::StartsWith(word, "pg_temp") || absl::StartsWith(word, "pg_advisory") ||
          absl::StartsWith(word, "pg_try_advisory") || absl::StartsWith(word, "dblink") ||
+         absl::StartsWith(word, "pg_sleep") ||
          absl::StartsWith(word, "u&\"");  // Spelled with escapes; it may be any of these.
 }
 

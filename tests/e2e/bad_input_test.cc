@@ -183,7 +183,7 @@ TEST(BadInput, ACommitHiddenInDynamicSqlIsFencedAndRolledBack) {
   Cluster cluster;
   cluster.WriteMigration("001_hidden.sql",
                          "-- lockstep:phase expand\nCREATE TABLE smuggled (id int);\n"
-                         "DO $$ BEGIN EXECUTE 'COM' || 'MIT'; END $$;\n");
+                         "DO $$ BEGIN EXECUTE reverse('TIMMOC'); END $$;\n");
   cluster.StartCoordinator();
   auto agent = cluster.StartAgent({.migrate = true});
   ASSERT_EQ(cluster.Ctl({"publish"}).exit->code, 0);
