@@ -50,7 +50,8 @@ std::string SizeText(int64_t bytes) {
     size /= 1024;
     ++unit;
   }
-  return absl::StrFormat(unit == 0 || size >= 10 ? "%.0f %s" : "%.1f %s", size, kUnits[unit]);
+  const int decimals = unit == 0 || size >= 10 ? 0 : 1;
+  return absl::StrFormat("%.*f %s", decimals, size, kUnits[unit]);
 }
 
 std::string WorkOf(const v1::ObjectLock& lock) {

@@ -1,0 +1,3 @@
+CREATE TABLE t (id bigint PRIMARY KEY, a text, b int REFERENCES t (id));
+ALTER TABLE t ADD COLUMN c uuid DEFAULT gen_random_uuid(), ALTER COLUMN b SET NOT NULL;
+CREATE INDEX CONCURRENTLY i ON t (a) WHERE b > 0;
