@@ -15,7 +15,7 @@ class SettleTest : public ::testing::Test {
   absl::Duration whole() const { return durations_.session_ttl + durations_.admission_validity; }
 
   testing::SimClock clock_;
-  const Durations durations_;
+  Durations durations_;
   Settle settle_{{.clock = &clock_, .durations = durations_}};
 };
 
