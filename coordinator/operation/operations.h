@@ -1,5 +1,5 @@
-// The verbs of release tooling and of lease holders: publish, plan, start, pause, cancel, fetch,
-// complete.
+// The verbs of release tooling and of lease holders: publish (publishing.h), plan, start, pause,
+// cancel, fetch, complete.
 //
 // Thread-safe; every function blocks on SQL, so call them from a worker, never from a gRPC reactor.
 // Writes need leadership: UNAVAILABLE (NOT_LEADER) with the leader's address in metadata
@@ -17,32 +17,12 @@
 
 #include "coordinator/lease/elector.h"
 #include "coordinator/operation/driver.h"
+#include "coordinator/operation/publishing.h"
 #include "coordinator/review/review.h"
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/operation_store.h"
 
 namespace lockstep::coordinator {
-
-// What the findings of the safety analysis do to a publish. What no allow directive could cover
-// always stops it.
-enum class LintMode { kError, kWarn, kOff };
-
-struct PublishRequest {
-  std::vector<chain::Migration> migrations;  // Consecutive.
-  std::vector<chain::Backfill> backfills;
-  std::string parent_hash;  // 32 raw bytes, or empty before version 1.
-  bool validate_only = false;
-  std::string actor;
-  LintMode lint = LintMode::kError;
-};
-
-struct PublishResult {
-  Version head = 0;
-  std::string head_hash;
-  std::vector<Version> added;
-  std::vector<std::string> added_backfills;
-  std::vector<chain::ReviewedMigration> reviewed;  // Those that were added.
-};
 
 struct PlannedUpgrade {
   Plan plan;
@@ -86,9 +66,7 @@ class Operations {
  public:
   explicit Operations(OperationsOptions options) : options_(std::move(options)) {}
 
-  // Republishing what is published is a no-op. FAILED_PRECONDITION (LINT_FAILED) as CheckFindings.
-  // ABORTED (CHAIN_DIVERGED) with both sides' hashes
-  // when the chains part, FAILED_PRECONDITION (DIGEST_MISMATCH) when a published file was edited.
+  // Fails as PublishChain does.
   absl::StatusOr<PublishResult> Publish(const PublishRequest& request);
 
   // INVALID_ARGUMENT (INVALID_FIELD) for a target that is not published.
@@ -125,9 +103,6 @@ class Operations {
   absl::StatusOr<OperationView> Describe(postgres::Connection& connection, const OperationRow& row);
 
  private:
-  absl::Status CheckAgainstPublished(postgres::Connection& connection, const ChainRow& chain,
-                                     const PublishRequest& request);
-  absl::Status JudgePending(postgres::Connection& connection, const LeaderToken& leader);
   absl::Status AfterReport(const LeaderToken& leader, const std::string& session_id,
                            const std::string& operation_id, RunOutcome outcome,
                            const std::optional<RunError>& error);
