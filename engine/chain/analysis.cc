@@ -6,7 +6,8 @@
 
 namespace lockstep::chain {
 
-sql::FileAnalysis AnalyzeMigration(sql::Analyzer* analyzer, const Migration& migration) {
+sql::FileAnalysis AnalyzeMigration(sql::Analyzer* analyzer, const Migration& migration,
+                                   const sql::Tree* tree) {
   std::vector<sql::Allow> allow;
   for (const Directives::Allow& directive : migration.directives.allow) {
     allow.push_back({directive.rule, directive.reason, directive.offset});
@@ -15,7 +16,8 @@ sql::FileAnalysis AnalyzeMigration(sql::Analyzer* analyzer, const Migration& mig
                             .statements = migration.statements,
                             .transaction_none = migration.directives.transaction_none,
                             .declared = migration.directives.phase,
-                            .allow = allow});
+                            .allow = allow,
+                            .tree = tree});
 }
 
 std::vector<ReviewedMigration> ReviewMigrations(sql::Analyzer* analyzer,

@@ -16,8 +16,10 @@
 
 namespace lockstep::chain {
 
-// Analyses one migration, and applies it to the analyser's database.
-sql::FileAnalysis AnalyzeMigration(sql::Analyzer* analyzer, const Migration& migration);
+// Analyses one migration, and applies it to the analyser's database. `tree` is that of its whole
+// text, or null: then it is parsed here.
+sql::FileAnalysis AnalyzeMigration(sql::Analyzer* analyzer, const Migration& migration,
+                                   const sql::Tree* tree = nullptr);
 
 // A migration and what the analysis says of it.
 struct ReviewedMigration {

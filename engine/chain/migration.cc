@@ -84,7 +84,7 @@ absl::StatusOr<Migration> ReadMigration(absl::string_view file, absl::string_vie
   migration.statements = std::move(split.statements);
   migration.left_out = std::move(split.left_out);
   sql::Analyzer analyzer;
-  migration.alone = AnalyzeMigration(&analyzer, migration);
+  migration.alone = AnalyzeMigration(&analyzer, migration, &split.tree);
   RETURN_IF_ERROR(CheckTransactionControl(source, migration));
   RETURN_IF_ERROR(SetPhase(source, lines, &migration));
   migration.transactional = migration.alone.transactional;

@@ -47,6 +47,7 @@ absl::StatusOr<sql::model::Database> Inspect(postgres::Connection& connection,
     for (const auto& step : kSteps) RETURN_IF_ERROR(step(reader));
     return absl::OkStatus();
   }));
+  for (const auto& [name, relation] : database.relations) database.Note(relation);
   return database;
 }
 

@@ -8,7 +8,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 #include "engine/sql/tokens.h"
@@ -70,17 +69,30 @@ std::vector<LeftOut> FindMetaCommands(absl::string_view text) {
   return found;
 }
 
-// The tokens of a short statement with single blanks between, words in lower case; "" for others.
+bool IsOneOf(absl::string_view canonical, std::initializer_list<absl::string_view> choices) {
+  return std::find(choices.begin(), choices.end(), canonical) != choices.end();
+}
+
+// Whether one of the statements that are looked for begins with `word`.
+bool Begins(absl::string_view word) {
+  return IsOneOf(word, {"set", "select", "begin", "start", "commit", "end", "rollback", "abort",
+                        "savepoint", "release", "prepare"});
+}
+
+// The tokens of a short statement that begins so with single blanks between, words in lower case;
+// "" for others.
 std::string Canonical(absl::string_view statement) {
   if (statement.size() > kMaxSettingBytes) return "";
-  std::vector<std::string> parts;
-  for (const Token& token : Tokenize(statement)) {
-    if (IsComment(token)) continue;
+  std::string canonical;
+  ForEachToken(statement, [&](const Token& token) {
+    if (IsComment(token)) return true;
     std::string part(TextOf(statement, token));
     if (token.kind == TokenKind::kWord) absl::AsciiStrToLower(&part);
-    parts.push_back(std::move(part));
-  }
-  return absl::StrJoin(parts, " ");
+    if (canonical.empty() && !Begins(part)) return false;
+    absl::StrAppend(&canonical, canonical.empty() ? "" : " ", part);
+    return true;
+  });
+  return canonical;
 }
 
 // The name that `SET NAME = VALUE` sets, when it is one of pg_dump's; else "".
@@ -118,10 +130,6 @@ std::vector<LeftOut> TakeSettings(absl::string_view text, std::vector<Statement>
   return found;
 }
 
-bool IsOneOf(absl::string_view canonical, std::initializer_list<absl::string_view> choices) {
-  return std::find(choices.begin(), choices.end(), canonical) != choices.end();
-}
-
 bool IsTransactionControl(absl::string_view canonical) {
   const absl::string_view first = canonical.substr(0, canonical.find(' '));
   return IsOneOf(first, {"begin", "start", "commit", "end", "rollback", "abort", "savepoint",
@@ -156,16 +164,19 @@ std::vector<LeftOut> TakeWrapper(absl::string_view text, std::vector<Statement>*
 }  // namespace
 
 MigrationSplit SplitMigration(absl::string_view text) {
-  MigrationSplit split = {.statements = {}, .left_out = FindMetaCommands(text)};
+  MigrationSplit split = {.statements = {}, .left_out = FindMetaCommands(text), .tree = {}};
+  SplitResult cut;
   if (split.left_out.empty()) {
-    split.statements = SplitStatements(text).statements;
+    cut = SplitStatements(text);
   } else {
     // Blanks in place of what is left out keep every position.
     std::string blanked(text);
     for (const LeftOut& part : split.left_out)
       blanked.replace(part.offset, part.size, part.size, ' ');
-    split.statements = SplitStatements(blanked).statements;
+    cut = SplitStatements(blanked);
   }
+  split.statements = std::move(cut.statements);
+  split.tree = std::move(cut.tree);
   for (const LeftOut& part : TakeSettings(text, &split.statements)) split.left_out.push_back(part);
   for (const LeftOut& part : TakeWrapper(text, &split.statements)) split.left_out.push_back(part);
   std::sort(split.left_out.begin(), split.left_out.end(),

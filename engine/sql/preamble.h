@@ -37,6 +37,7 @@ struct LeftOut {
 struct MigrationSplit {
   std::vector<Statement> statements;  // Positions are those in the whole text.
   std::vector<LeftOut> left_out;      // In order.
+  Tree tree;                          // Of the whole text, as SplitResult has it.
 };
 
 MigrationSplit SplitMigration(absl::string_view text);

@@ -134,6 +134,32 @@ std::optional<std::vector<Range>> Ask(PgQuerySplitResult (*splitter)(const char*
   return ranges;
 }
 
+// Where the statements of `tree` are in its text.
+std::vector<Range> RangesOf(const Tree& tree, size_t text_size) {
+  std::vector<Range> ranges;
+  for (const Node statement : tree.statements()) {
+    const size_t begin =
+        std::min(static_cast<size_t>(statement["stmt_location"].number()), text_size);
+    const size_t size = static_cast<size_t>(statement["stmt_len"].number());
+    ranges.push_back({begin, size == 0 ? text_size : std::min(begin + size, text_size)});
+  }
+  return ranges;
+}
+
+// Asks PostgreSQL's grammar, for the tree as well where that is not too large.
+std::optional<std::vector<Range>> AskParser(absl::string_view text, size_t tokens,
+                                            SplitResult* result) {
+  if (tokens > kMaxTokensToParse) {
+    return Ask(pg_query_split_with_parser, text, &result->parse_error, &result->parse_error_offset);
+  }
+  ParseError error;
+  result->tree = Tree::ParseText(text, &error);
+  if (result->tree.ok()) return RangesOf(result->tree, text.size());
+  result->parse_error = error.message.empty() ? "refused" : error.message;
+  result->parse_error_offset = error.offset;
+  return std::nullopt;
+}
+
 // The scanner cuts at every semicolon outside parentheses, so also within BEGIN ATOMIC bodies.
 std::vector<Range> JoinAtomicBodies(const std::vector<Range>& pieces,
                                     const std::map<size_t, Semicolon>& semicolons) {
@@ -213,12 +239,12 @@ SplitResult SplitStatements(absl::string_view text) {
   // A C string ends at a NUL, so libpg_query would not see what follows.
   const size_t nul = text.find('\0');
   if (nul == absl::string_view::npos) {
-    const auto ranges =
-        Ask(pg_query_split_with_parser, text, &result.parse_error, &result.parse_error_offset);
+    const auto ranges = AskParser(text, tokens.size(), &result);
     if (ranges.has_value()) {
       result.method = SplitMethod::kParser;
       result.statements = TrimToTokens(text, *ranges, tokens);
       if (NothingIsLost(text, result.statements, tokens)) return result;
+      result.tree = Tree();
     }
   } else {
     result.parse_error = "the text contains a NUL byte";

@@ -14,6 +14,8 @@
 
 #include "absl/strings/string_view.h"
 
+#include "engine/sql/tree.h"
+
 namespace lockstep::sql {
 
 enum class SplitMethod { kParser, kScanner, kLexer };
@@ -28,6 +30,9 @@ struct Statement {
 struct SplitResult {
   std::vector<Statement> statements;  // In order; empty for an empty or comment-only text.
   SplitMethod method = SplitMethod::kParser;
+  // What the parser made of the whole text, for whoever looks into the statements; !ok() when it
+  // refused, and for a long text.
+  Tree tree;
   // Why the parser refused, and where (byte offset); empty when it did not. A refusal is no error:
   // the server is the judge.
   std::string parse_error;

@@ -26,16 +26,15 @@ class Lexer {
  public:
   explicit Lexer(absl::string_view text) : text_(text) {}
 
-  std::vector<Token> Run() {
-    std::vector<Token> tokens;
-    while (true) {
-      SkipBlanks();
-      if (pos_ >= text_.size()) return tokens;
-      const size_t start = pos_;
-      const TokenKind kind = Next();
-      NoteForContinuation(kind);
-      tokens.push_back({.kind = kind, .offset = start, .size = pos_ - start});
-    }
+  // False at the end of the text.
+  bool Take(Token* token) {
+    SkipBlanks();
+    if (pos_ >= text_.size()) return false;
+    const size_t start = pos_;
+    const TokenKind kind = Next();
+    NoteForContinuation(kind);
+    *token = {.kind = kind, .offset = start, .size = pos_ - start};
+    return true;
   }
 
  private:
@@ -221,6 +220,18 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> Tokenize(absl::string_view text) { return Lexer(text).Run(); }
+std::vector<Token> Tokenize(absl::string_view text) {
+  std::vector<Token> tokens;
+  Lexer lexer(text);
+  for (Token token; lexer.Take(&token);) tokens.push_back(token);
+  return tokens;
+}
+
+void ForEachToken(absl::string_view text, absl::FunctionRef<bool(const Token&)> visit) {
+  Lexer lexer(text);
+  for (Token token; lexer.Take(&token);) {
+    if (!visit(token)) return;
+  }
+}
 
 }  // namespace lockstep::sql

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 
 namespace lockstep::sql {
@@ -40,6 +41,10 @@ struct Token {
 // or comment reaches to the end of the text. Every byte that is not a blank (space, tab, \n, \r,
 // \f, \v) belongs to exactly one token.
 std::vector<Token> Tokenize(absl::string_view text);
+
+// The same one by one, up to the first for which `visit` returns false: for whoever looks at the
+// beginning of a text.
+void ForEachToken(absl::string_view text, absl::FunctionRef<bool(const Token&)> visit);
 
 inline absl::string_view TextOf(absl::string_view text, const Token& token) {
   return text.substr(token.offset, token.size);

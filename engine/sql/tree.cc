@@ -7,6 +7,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
+
+#include "engine/sql/split.h"
 #include "engine/sql/tokens.h"
 
 namespace lockstep::sql {
@@ -48,6 +51,11 @@ struct RawNode {
   bool present;
 };
 static_assert(sizeof(RawNode) == sizeof(Node));
+
+// A token has at least one byte, so that most texts need not be cut to know.
+bool HasTooManyTokens(absl::string_view text) {
+  return text.size() > kMaxTokensToParse && Tokenize(text).size() > kMaxTokensToParse;
+}
 
 Node NodeOf(const element& value) { return std::bit_cast<Node>(RawNode{RawOf(value), true}); }
 
@@ -140,12 +148,15 @@ void Node::ForEachField(absl::FunctionRef<void(absl::string_view, Node)> visit) 
   }
 }
 
+// Most statements need no more, and so no memory.
+constexpr size_t kOpenInline = 48;
+
 void Walk(Node root, absl::FunctionRef<bool(absl::string_view, Node)> visit) {
   struct Open {
     absl::string_view name;
     Node node;
   };
-  std::vector<Open> open = {{"", root}};
+  absl::InlinedVector<Open, kOpenInline> open = {{"", root}};
   while (!open.empty()) {
     const Open next = open.back();
     open.pop_back();
@@ -178,38 +189,45 @@ Tree Tree::FromJson(absl::string_view json, ParseError* error) {
   return tree;
 }
 
-Tree Tree::Parse(absl::string_view statement, ParseError* error) {
+Tree Tree::ParseJson(absl::string_view text, ParseError* error) {
   Tree tree;
-  if (Tokenize(statement).size() > kMaxTokensToParse) {
+  if (HasTooManyTokens(text)) {
     if (error != nullptr) *error = {.message = "the statement is too long to be parsed"};
     return tree;
   }
-  if (statement.find('\0') != absl::string_view::npos) {
+  if (text.find('\0') != absl::string_view::npos) {
     // A C string ends there: the parser would judge a part for the whole.
-    if (error != nullptr) *error = {.message = "a NUL byte", .offset = statement.find('\0')};
+    if (error != nullptr)
+      *error = {.message = "the text contains a NUL byte", .offset = text.find('\0')};
     return tree;
   }
-  const PgQueryParseResult parsed = pg_query_parse(std::string(statement).c_str());
+  const PgQueryParseResult parsed = pg_query_parse(std::string(text).c_str());
   if (parsed.error != nullptr) {
-    // cursorpos counts bytes from 1.
-    const size_t cursor = static_cast<size_t>(std::max(parsed.error->cursorpos, 1)) - 1;
     if (error != nullptr) {
-      *error = {.message = parsed.error->message, .offset = std::min(cursor, statement.size())};
+      *error = {.message = parsed.error->message,
+                .offset = ByteOffsetOfCharacter(text, std::max(parsed.error->cursorpos, 1))};
     }
   } else if (parsed.parse_tree != nullptr) {
     tree = FromJson(parsed.parse_tree, error);
-    if (tree.ok() && tree.root()["stmts"].size() != 1) {
-      if (error != nullptr) *error = {.message = "not exactly one statement"};
-      tree = Tree();
-    }
   }
   pg_query_free_parse_result(parsed);
   return tree;
 }
 
+Tree Tree::Parse(absl::string_view statement, ParseError* error) {
+  Tree tree = ParseJson(statement, error);
+  if (tree.ok() && tree.root()["stmts"].size() != 1) {
+    if (error != nullptr) *error = {.message = "not exactly one statement"};
+    return Tree();
+  }
+  return tree;
+}
+
+Tree Tree::ParseText(absl::string_view text, ParseError* error) { return ParseJson(text, error); }
+
 Tree Tree::ParsePlpgsql(absl::string_view statement, ParseError* error) {
   Tree tree;
-  if (Tokenize(statement).size() > kMaxTokensToParse) {
+  if (HasTooManyTokens(statement)) {
     if (error != nullptr) *error = {.message = "the body is too long to be parsed"};
     return tree;
   }
@@ -226,6 +244,8 @@ Tree Tree::ParsePlpgsql(absl::string_view statement, ParseError* error) {
 bool Tree::ok() const { return document_ != nullptr; }
 
 Node Tree::root() const { return ok() ? NodeOf(document_->json.root()) : Node(); }
+
+std::vector<Node> Tree::statements() const { return root()["stmts"].Items(); }
 
 Node Tree::statement() const { return root()["stmts"].At(0)["stmt"]; }
 

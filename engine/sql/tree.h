@@ -79,12 +79,19 @@ struct ParseError {
 // tree of some 40,000 levels (`1+1+1+...`) overflows an 8 MiB stack.
 inline constexpr size_t kMaxTokensToParse = 20'000;
 
-// Owns the tree of one statement. Movable; safe to read from any thread.
+// Owns the tree of one statement, or of a text of several. Movable; safe to read from any thread.
 class Tree {
  public:
+  Tree();  // Of nothing: !ok().
+
   // Parses `statement`, which must hold exactly one. On failure returns an empty tree, and says why
   // in `error` (which may be null). Safe to call from any thread.
   static Tree Parse(absl::string_view statement, ParseError* error = nullptr);
+
+  // Parses a text of any number of statements at once, which costs a third of parsing them one by
+  // one. Places in the tree are those in the text. Fails when one statement cannot be parsed, and
+  // for a text of more than kMaxTokensToParse tokens.
+  static Tree ParseText(absl::string_view text, ParseError* error = nullptr);
 
   // Parses a PL/pgSQL function or DO block given as CREATE FUNCTION or DO statement, and returns
   // libpg_query's array of functions in root().
@@ -98,9 +105,12 @@ class Tree {
   Node root() const;
   // The node of the one statement, e.g. of type "AlterTableStmt"; absent when !ok().
   Node statement() const;
+  // Every statement in order: {"stmt": {...}, "stmt_location": ..., "stmt_len": ...}, both in
+  // bytes; a length of 0 stands for the rest of the text.
+  std::vector<Node> statements() const;
 
  private:
-  Tree();
+  static Tree ParseJson(absl::string_view text, ParseError* error);
   static Tree FromJson(absl::string_view json, ParseError* error);
   struct Document;
   std::unique_ptr<Document> document_;

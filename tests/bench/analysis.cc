@@ -53,7 +53,7 @@ Sample Analyze(const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     const sql::MigrationSplit split = sql::SplitMigration(file);
     const sql::FileAnalysis analysis =
-        analyzer.Analyze({.text = file, .statements = split.statements});
+        analyzer.Analyze({.text = file, .statements = split.statements, .tree = &split.tree});
     statements += analysis.statements.size();
   }
   const double wall = Now() - start;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -12,6 +13,7 @@
 namespace lockstep::sql {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -313,6 +315,31 @@ TEST(Alone, PhasesHaveNamesAndAnOrder) {
   EXPECT_LT(Phase::kNeutral, Phase::kExpand);
   EXPECT_LT(Phase::kExpand, Phase::kData);
   EXPECT_LT(Phase::kData, Phase::kContract);
+}
+
+// A file is parsed at once when all of it can be read, else statement by statement.
+TEST(Alone, PlacesAreTheSameHoweverTheFileWasParsed) {
+  const std::string readable =
+      "-- ä first\nCREATE TABLE a (id int CHECK (id > 0), b int REFERENCES other (id));\n"
+      "ALTER TABLE live DROP COLUMN gone;\nALTER TYPE mood ADD VALUE 'glad';\n"
+      "UPDATE live SET mood = 'glad';\nSELECT pg_advisory_unlock(1), set_config('role', 'x', "
+      "false);\n";
+  const auto analyze = [](const std::string& text) {
+    Analyzer analyzer;
+    const SplitResult split = SplitStatements(text);
+    std::vector<std::string> found;
+    for (const Finding& finding :
+         analyzer.Analyze({.text = text, .statements = split.statements}).findings) {
+      if (finding.rule == Rule::kParseError) continue;
+      found.push_back(absl::StrCat(InfoOf(finding.rule).id, " ", finding.statement, " ",
+                                   text.substr(finding.offset, 12)));
+    }
+    return found;
+  };
+  const std::vector<std::string> at_once = analyze(readable);
+  EXPECT_THAT(at_once, Contains(HasSubstr("drop-column 1 ")));
+  EXPECT_THAT(at_once, Contains(HasSubstr("'glad'")));
+  EXPECT_EQ(at_once, analyze(readable + "SELEC 1"));
 }
 
 }  // namespace

@@ -37,6 +37,23 @@ TEST(Tree, SaysWhereTheParserStopped) {
   EXPECT_NE(error.message.find("syntax error"), std::string::npos);
 }
 
+TEST(Tree, SaysSoInBytesAlsoBehindMultibyteCharacters) {
+  const std::string text = "SELECT 'äöü日' FORM t";
+  ParseError error;
+  EXPECT_FALSE(Tree::Parse(text, &error).ok());
+  EXPECT_EQ(text.substr(error.offset), "t");
+}
+
+TEST(Tree, ATextOfSeveralStatementsIsParsedAtOnce) {
+  const Tree tree = Tree::ParseText("SELECT 1;\n DROP TABLE t;\n");
+  ASSERT_EQ(tree.statements().size(), 2u);
+  EXPECT_EQ(tree.statements()[0]["stmt"].type(), "SelectStmt");
+  EXPECT_EQ(tree.statements()[1]["stmt"].type(), "DropStmt");
+  EXPECT_EQ(tree.statements()[1]["stmt_location"].number(), 9);
+  EXPECT_TRUE(Tree::ParseText(" -- nothing").statements().empty());
+  EXPECT_FALSE(Tree::ParseText("SELECT 1; SELEC 2").ok());
+}
+
 TEST(Tree, RefusesTwoStatementsAndNulBytes) {
   EXPECT_FALSE(Tree::Parse("SELECT 1; SELECT 2").ok());
   EXPECT_FALSE(Tree::Parse(absl::string_view("SELECT 1\0; DROP TABLE t", 23)).ok());

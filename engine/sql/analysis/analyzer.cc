@@ -35,16 +35,22 @@ StatementFacts FactsOfUnread(absl::string_view text, const ParseError& error,
   return facts;
 }
 
+// A parsed statement. Places in `node` count from `base` on.
+struct Parsed {
+  Node node;
+  size_t base = 0;
+};
+
 // A label that ALTER TYPE ... ADD VALUE added in this transaction cannot be used before COMMIT.
-void CheckLabels(Node statement, const std::vector<std::string>& labels,
+void CheckLabels(const Parsed& statement, const std::vector<std::string>& labels,
                  std::vector<Finding>* findings) {
   if (labels.empty()) return;
-  for (const auto& [text, offset] : StringsIn(statement)) {
+  for (const auto& [text, place] : StringsIn(statement.node)) {
     if (std::find(labels.begin(), labels.end(), text) == labels.end()) continue;
     findings->push_back(
         {.rule = Rule::kEnumValueUsedSameTransaction,
          .severity = InfoOf(Rule::kEnumValueUsedSameTransaction).severity,
-         .offset = offset,
+         .offset = place - std::min(place, statement.base),
          .message = absl::StrCat("uses the label '", text,
                                  "' in the transaction that adds it: PostgreSQL refuses (55P04)"),
          .hint = "put the ALTER TYPE into a migration of its own, before this one"});
@@ -65,20 +71,39 @@ bool IsNewType(const model::Database& database, Node statement) {
   return type != nullptr && type->is_new;
 }
 
-StatementFacts AnalyzeStatement(absl::string_view text, FileState* state, model::Database* database,
-                                std::vector<Finding>* findings) {
-  ParseError error;
-  const Tree tree = Tree::Parse(text, &error);
-  if (!tree.ok()) {
-    state->marks.emplace_back();
-    CheckControlPlaneText(text, findings);
-    return FactsOfUnread(text, error, findings);
+// The statements of a file that was parsed as a whole, found by where they begin.
+class ParsedFile {
+ public:
+  // Of one that was not, or could not be, every statement is absent.
+  explicit ParsedFile(const Tree& tree) : statements_(tree.statements()) {}
+
+  // The tree of `statement`, which must not be before the one of the call before; absent when
+  // the parser sees more than one in it, or only a part of one.
+  std::optional<Parsed> At(const Statement& statement) {
+    for (; next_ < statements_.size(); ++next_) {
+      const auto begin = static_cast<size_t>(statements_[next_]["stmt_location"].number());
+      const auto size = static_cast<size_t>(statements_[next_]["stmt_len"].number());
+      if (statement.offset < begin) return std::nullopt;
+      if (size > 0 && statement.offset >= begin + size) continue;
+      if (size > 0 && statement.offset + statement.size > begin + size) return std::nullopt;
+      return Parsed{.node = statements_[next_]["stmt"], .base = statement.offset};
+    }
+    return std::nullopt;
   }
+
+ private:
+  std::vector<Node> statements_;
+  size_t next_ = 0;
+};
+
+StatementFacts AnalyzeParsed(absl::string_view text, const Parsed& parsed, FileState* state,
+                             model::Database* database, std::vector<Finding>* findings) {
   StatementFacts facts;
-  StatementContext context(database, text, state->transactional, &facts, findings);
-  const Node statement = tree.statement();
+  StatementContext context(database, text, parsed.base, state->transactional, &facts, findings);
+  const Node statement = parsed.node;
   Marks marks = MarksOf(statement);
-  if (state->transactional) CheckLabels(statement, state->labels, findings);
+  for (Marks::ForeignKey& key : marks.foreign_keys) key.offset -= std::min(key.offset, parsed.base);
+  if (state->transactional) CheckLabels(parsed, state->labels, findings);
   const bool add_labels = !marks.new_labels.empty() && !IsNewType(*database, statement);
   CheckControlPlane(statement, context);
   AnalyzeNode(statement, context);
@@ -88,6 +113,20 @@ StatementFacts AnalyzeStatement(absl::string_view text, FileState* state, model:
   state->marks.push_back(std::move(marks));
   facts.summary = SummaryOf(text);
   return facts;
+}
+
+StatementFacts AnalyzeStatement(absl::string_view text, const std::optional<Parsed>& parsed,
+                                FileState* state, model::Database* database,
+                                std::vector<Finding>* findings) {
+  if (parsed.has_value()) return AnalyzeParsed(text, *parsed, state, database, findings);
+  ParseError error;
+  const Tree tree = Tree::Parse(text, &error);
+  if (tree.ok()) {
+    return AnalyzeParsed(text, {.node = tree.statement()}, state, database, findings);
+  }
+  state->marks.emplace_back();
+  CheckControlPlaneText(text, findings);
+  return FactsOfUnread(text, error, findings);
 }
 
 // The strongest phase of what was analysed; what was not counts as contract unless the author
@@ -137,10 +176,12 @@ FileAnalysis Analyzer::Analyze(const FileInput& input) {
   // What a file sets does not last beyond it: the next one gets a session of its own.
   const std::vector<std::string> search_path = database_.search_path;
   const std::map<std::string, std::string> settings = database_.settings;
+  const Tree own = input.tree == nullptr ? Tree::ParseText(input.text) : Tree();
+  ParsedFile parsed(input.tree == nullptr ? own : *input.tree);
   for (const Statement& statement : input.statements) {
     std::vector<Finding> found;
-    analysis.statements.push_back(
-        AnalyzeStatement(TextOf(input.text, statement), &state, &database_, &found));
+    analysis.statements.push_back(AnalyzeStatement(
+        TextOf(input.text, statement), parsed.At(statement), &state, &database_, &found));
     // What cannot be read may have made anything.
     if (analysis.statements.back().opaque) database_.complete = false;
     // That psql's commands are no SQL has been said.

@@ -23,6 +23,7 @@
 #include "engine/sql/model/database.h"
 #include "engine/sql/preamble.h"
 #include "engine/sql/split.h"
+#include "engine/sql/tree.h"
 
 namespace lockstep::sql {
 
@@ -39,6 +40,8 @@ struct FileInput {
   bool transaction_none = false;          // The directive `transaction none`.
   std::optional<Phase> declared;          // The directive `phase`.
   std::span<const Allow> allow = {};
+  // The whole text's, as SplitMigration gives it; without one the statements are parsed here.
+  const Tree* tree = nullptr;
 };
 
 // Statements that run together, in one transaction or without any.

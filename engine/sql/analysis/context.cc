@@ -147,9 +147,9 @@ Finding& StatementContext::Report(Rule rule, Node at, std::string message) {
 
 size_t StatementContext::OffsetOf(Node at) const {
   const Node location = at["location"] ? at["location"] : at.body()["location"];
-  const size_t inside =
-      origin_.exact ? static_cast<size_t>(std::max<int64_t>(location.number(), 0)) : 0;
-  return std::min(origin_.offset + inside, text.size());
+  const int64_t inside = location.number() - static_cast<int64_t>(origin_.base);
+  if (!origin_.exact || inside <= 0) return std::min(origin_.offset, text.size());
+  return std::min(origin_.offset + static_cast<size_t>(inside), text.size());
 }
 
 Finding& StatementContext::ReportOn(const model::Relation& relation, Rule rule, Node at,

@@ -33,14 +33,16 @@ struct Work {
 
 class StatementContext {
  public:
-  StatementContext(model::Database* database, absl::string_view statement_text,
+  // `base` is where the statement begins in the text that was parsed.
+  StatementContext(model::Database* database, absl::string_view statement_text, size_t base,
                    bool file_is_transactional, StatementFacts* statement_facts,
                    std::vector<Finding>* findings)
       : db(*database),
         text(statement_text),
         transactional(file_is_transactional),
         facts(*statement_facts),
-        findings_(*findings) {}
+        findings_(*findings),
+        origin_{.base = base} {}
 
   model::Database& db;
   absl::string_view text;  // The statement.
@@ -105,6 +107,7 @@ class StatementContext {
   struct Origin {
     size_t offset = 0;
     bool exact = true;
+    size_t base = 0;  // What places in its tree count from.
   };
   const Origin& origin() const { return origin_; }
   // Of `at` in the text of the statement.

@@ -203,10 +203,9 @@ void LockSequencesOf(const model::Relation& relation, Node columns, StatementCon
   for (const Node item : columns.Items()) {
     given.emplace(item.As("ResTarget")["name"].text());
   }
-  for (const auto& [name, sequence] : context.db.relations) {
-    if (!sequence.owned_by.has_value() || sequence.owned_by->first != relation.name) continue;
-    if (!given.contains(sequence.owned_by->second)) {
-      context.Lock(sequence, LockMode::kRowExclusive);
+  for (const model::Relation* sequence : context.db.SequencesOf(relation.name)) {
+    if (!given.contains(sequence->owned_by->second)) {
+      context.Lock(*sequence, LockMode::kRowExclusive);
     }
   }
 }

@@ -28,9 +28,8 @@ std::vector<std::string> Texts(Node list) {
   return texts;
 }
 
-// "a > 0" of `CONSTRAINT c CHECK (a > 0)`, which starts at `location`; "" when it is not there.
-std::string CheckText(absl::string_view statement, Node location) {
-  const auto start = static_cast<size_t>(std::max<int64_t>(location.number(), 0));
+// "a > 0" of `CONSTRAINT c CHECK (a > 0)`, which starts at `start`; "" when it is not there.
+std::string CheckText(absl::string_view statement, size_t start) {
   if (start >= statement.size()) return "";
   const absl::string_view text = statement.substr(start);
   const bool named = absl::StartsWithIgnoreCase(text, "constraint");
@@ -84,7 +83,7 @@ Constraint CheckOf(const Relation& relation, Node node, const StatementContext& 
   const std::set<std::string> columns = ColumnsIn(node["raw_expr"]);
   check.columns.assign(columns.begin(), columns.end());
   check.proves_not_null = ProvesNotNull(node["raw_expr"]);
-  check.expression = CheckText(context.text, node["location"]);
+  check.expression = CheckText(context.text, context.OffsetOf(node));
   check.name = ChooseName(
       relation, check.columns.size() == 1 ? check.columns : std::vector<std::string>(), "check");
   return check;
@@ -268,10 +267,11 @@ Constraint* DefineConstraint(Relation& relation, Node node, absl::string_view co
     }
   }
   relation.constraints.push_back(std::move(constraint));
+  context.db.Note(relation);
   return &relation.constraints.back();
 }
 
-Index& DefineIndex(Relation& relation, Node index_stmt, StatementContext& /*context*/) {
+Index& DefineIndex(Relation& relation, Node index_stmt, StatementContext& context) {
   Index index{.unique = index_stmt["unique"].flag(),
               .partial = index_stmt["whereClause"].present(),
               .method = std::string(index_stmt["accessMethod"].text())};
@@ -290,11 +290,13 @@ Index& DefineIndex(Relation& relation, Node index_stmt, StatementContext& /*cont
   }
   for (const Node item : index_stmt["indexIncludingParams"].Items()) {
     index.reads.emplace(item.As("IndexElem")["name"].text());
+    named.emplace_back(item.As("IndexElem")["name"].text());  // As PostgreSQL makes names.
   }
   index.reads.merge(ColumnsIn(index_stmt["whereClause"]));
   index.name = index_stmt["idxname"] ? std::string(index_stmt["idxname"].text())
                                      : ChooseName(relation, named, "idx");
   relation.indexes.push_back(std::move(index));
+  context.db.Note(relation);
   return relation.indexes.back();
 }
 

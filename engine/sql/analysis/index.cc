@@ -103,6 +103,7 @@ bool ClaimPartitions(const Relation& parent, const Index& index, LockMode mode,
 void DefineOnPartitions(const Relation& parent, StatementContext& context) {
   for (Relation* partition : context.db.Descendants(parent)) {
     CopyMissingIndexes(parent, *partition);
+    context.db.Note(*partition);
   }
 }
 

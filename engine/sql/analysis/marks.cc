@@ -5,13 +5,13 @@
 namespace lockstep::sql {
 namespace {
 
-size_t OffsetOf(Node node) {
+size_t PlaceOf(Node node) {
   return static_cast<size_t>(std::max<int64_t>(node["location"].number(), 0));
 }
 
 void AddForeignKey(const model::Name& table, Node constraint, absl::string_view column,
                    Marks* marks) {
-  Marks::ForeignKey key{.table = table, .offset = OffsetOf(constraint)};
+  Marks::ForeignKey key{.table = table, .offset = PlaceOf(constraint)};
   for (const Node& name : constraint["fk_attrs"].Items()) key.columns.emplace_back(name.text());
   if (key.columns.empty() && !column.empty()) key.columns.emplace_back(column);
   if (!key.columns.empty()) marks->foreign_keys.push_back(std::move(key));
@@ -102,7 +102,7 @@ std::vector<std::pair<std::string, size_t>> StringsIn(Node statement) {
   std::vector<std::pair<std::string, size_t>> strings;
   Walk(statement, [&](absl::string_view name, Node node) {
     if (name == "A_Const" && node["sval"]) {
-      strings.emplace_back(node["sval"]["sval"].text(), OffsetOf(node));
+      strings.emplace_back(node["sval"]["sval"].text(), PlaceOf(node));
     }
     return true;
   });

@@ -22,7 +22,7 @@ struct Marks {
   struct ForeignKey {
     model::Name table;
     std::vector<std::string> columns;
-    size_t offset = 0;  // In the statement.
+    size_t offset = 0;  // In the text that was parsed.
   };
   std::vector<ForeignKey> foreign_keys;
   // Labels that ALTER TYPE ... ADD VALUE adds.
@@ -35,7 +35,8 @@ struct Marks {
 
 Marks MarksOf(Node statement);
 
-// Every string constant of a statement with its place in bytes: one of them may be a new label.
+// Every string constant of a statement with its place in bytes in the text that was parsed: one of
+// them may be a new label.
 std::vector<std::pair<std::string, size_t>> StringsIn(Node statement);
 
 }  // namespace lockstep::sql

@@ -41,6 +41,7 @@ void ApplyOptions(Node statement, Relation& sequence, StatementContext& context)
       sequence.owned_by = OwnerOf(option["arg"], context);
     }
   }
+  context.db.Note(sequence);
 }
 
 void CreateSequence(Node statement, StatementContext& context) {

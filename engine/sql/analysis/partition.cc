@@ -173,6 +173,7 @@ void AnalyzeAttachPartition(Relation& parent, Node command, StatementContext& co
     ClaimDefaultPartition(parent, bound, range, context);
   }
   Link(parent, partition);
+  context.db.Note(partition);
 }
 
 void AnalyzeDetachPartition(Relation& parent, Node command, StatementContext& context) {

@@ -37,6 +37,7 @@ void RenameKnownIndex(Relation& table, Index& index, Node statement, StatementCo
         .hint = absl::StrCat("ALTER INDEX ", from, " RENAME TO ", to);
   }
   index.name = to;
+  context.db.Note(table);
   if (index.constraint.empty()) return;
   RenameConstraint(table, index.constraint, to, statement["relation"], context);
 }

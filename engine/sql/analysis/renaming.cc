@@ -132,6 +132,7 @@ void RenameConstraint(Relation& relation, const std::string& from, const std::st
   for (model::Index& index : relation.indexes) {
     if (index.constraint == from) index.constraint = index.name = to;
   }
+  context.db.Note(relation);
 }
 
 void ReportRenamed(ObjectClass object_class, const Name& from, const Name& to, bool is_new, Node at,

@@ -16,29 +16,32 @@ namespace {
 
 constexpr size_t kMaxSummaryBytes = 80;
 
+bool IsComment(const Token& token) {
+  return token.kind == TokenKind::kLineComment || token.kind == TokenKind::kBlockComment;
+}
+
 std::vector<Token> TokensWithoutComments(absl::string_view text) {
   std::vector<Token> tokens = Tokenize(text);
-  std::erase_if(tokens, [](const Token& token) {
-    return token.kind == TokenKind::kLineComment || token.kind == TokenKind::kBlockComment;
-  });
+  std::erase_if(tokens, IsComment);
   return tokens;
 }
 
 // The statement up to its first parenthesis, literal or AS, on one line: enough to recognise it in
 // a plan. Literals stay out because one of them may be a password.
-std::string Summarize(absl::string_view text, const std::vector<Token>& tokens) {
+std::string Summarize(absl::string_view text) {
   std::string summary;
   bool glue = true;  // No blank before the next token.
-  for (const Token& token : tokens) {
+  ForEachToken(text, [&](const Token& token) {
+    if (IsComment(token)) return true;
     const absl::string_view part = TextOf(text, token);
-    if (token.kind == TokenKind::kString || token.kind == TokenKind::kDollarString) break;
-    if (part == "(" || absl::EqualsIgnoreCase(part, "as")) break;
+    if (token.kind == TokenKind::kString || token.kind == TokenKind::kDollarString) return false;
+    if (part == "(" || absl::EqualsIgnoreCase(part, "as")) return false;
     const bool tight = part == "." || part == "," || part == ";" || part == "::";
     if (!glue && !tight) summary += ' ';
     absl::StrAppend(&summary, part);
     glue = part == "." || part == "::";
-    if (summary.size() > kMaxSummaryBytes) break;
-  }
+    return summary.size() <= kMaxSummaryBytes;
+  });
   for (size_t at = 0; (at = summary.find_first_of("\n\r\t", at)) != std::string::npos;) {
     summary[at] = ' ';  // A quoted identifier may hold them.
   }
@@ -102,9 +105,7 @@ class Words {
 
 }  // namespace
 
-std::string SummaryOf(absl::string_view statement) {
-  return Summarize(statement, TokensWithoutComments(statement));
-}
+std::string SummaryOf(absl::string_view statement) { return Summarize(statement); }
 
 StatementFacts FactsOfWords(absl::string_view statement) {
   const std::vector<Token> tokens = TokensWithoutComments(statement);
@@ -117,7 +118,7 @@ StatementFacts FactsOfWords(absl::string_view statement) {
   facts.opaque = !data;
   facts.transaction_control = words.AreTransactionControl();
   facts.non_transactional = words.AreNonTransactional() && !data;
-  facts.summary = Summarize(statement, tokens);
+  facts.summary = Summarize(statement);
   return facts;
 }
 

@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "engine/base/status_macros.h"
+
 namespace lockstep::sql::model {
 namespace {
 
@@ -30,6 +32,16 @@ auto* Resolve(Map& map, const Name& written, const std::vector<std::string>& sea
   // Added under a bare name, because no schema was known.
   const auto found = map.find(written);
   return found == map.end() ? nullptr : &found->second;
+}
+
+template <typename Map, typename Key>
+const auto* FindIn(const Map& map, const Key& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? nullptr : &found->second;
+}
+
+bool References(const Constraint& constraint, const Name& target) {
+  return constraint.kind == ConstraintKind::kForeignKey && constraint.references == target;
 }
 
 void Replace(std::vector<Name>* names, const Name& from, const Name& to) {
@@ -91,17 +103,18 @@ const Relation* Database::FindRelation(const Name& written) const {
 std::pair<Relation*, Index*> Database::FindIndex(const Name& written) {
   std::pair<Relation*, Index*> best = {nullptr, nullptr};
   size_t best_rank = search_path.size() + 1;
-  for (auto& [name, relation] : relations) {
-    if (!written.schema.empty() && name.schema != written.schema) continue;
-    Index* index = relation.FindIndex(written.name);
-    if (index == nullptr) continue;
-    const size_t rank =
-        !written.schema.empty()
-            ? 0
-            : static_cast<size_t>(std::find(search_path.begin(), search_path.end(), name.schema) -
-                                  search_path.begin());
+  const auto has_it = [&](const Relation& relation) {
+    return (written.schema.empty() || relation.name.schema == written.schema) &&
+           relation.FindIndex(written.name) != nullptr;
+  };
+  for (Relation* relation : Among(FindIn(by_index_, written.name), has_it)) {
+    const size_t rank = written.schema.empty()
+                            ? static_cast<size_t>(std::find(search_path.begin(), search_path.end(),
+                                                            relation->name.schema) -
+                                                  search_path.begin())
+                            : 0;
     if (rank < best_rank) {
-      best = {&relation, index};
+      best = {relation, relation->FindIndex(written.name)};
       best_rank = rank;
     }
   }
@@ -125,8 +138,39 @@ Name Database::NameForNew(const Name& written) const {
   return {.schema = search_path.front(), .name = written.name};
 }
 
+template <typename Wanted>
+std::vector<Relation*> Database::Among(const Names* names, Wanted wanted) {
+  std::vector<Relation*> found;
+  if (names != nullptr) {
+    for (const Name& name : *names) {
+      const auto relation = relations.find(name);
+      if (relation != relations.end() && wanted(relation->second)) {
+        found.push_back(&relation->second);
+      }
+    }
+  }
+#ifndef NDEBUG
+  // So that every test finds a call of Note that is missing.
+  size_t all = 0;
+  for (const auto& [name, relation] : relations) all += wanted(relation) ? 1 : 0;
+  LOCKSTEP_CHECK(all == found.size());
+#endif
+  return found;
+}
+
+void Database::Note(const Relation& relation) {
+  for (const Index& index : relation.indexes) by_index_[index.name].insert(relation.name);
+  for (const Constraint& constraint : relation.constraints) {
+    if (constraint.kind == ConstraintKind::kForeignKey) {
+      by_target_[constraint.references].insert(relation.name);
+    }
+  }
+  if (relation.owned_by.has_value()) by_owner_[relation.owned_by->first].insert(relation.name);
+}
+
 Relation& Database::Add(Relation relation) {
   const Name name = relation.name;
+  Note(relation);
   return relations.insert_or_assign(name, std::move(relation)).first->second;
 }
 
@@ -164,6 +208,7 @@ void Database::Rename(const Name& from, const Name& to) {
       reads.key() = to;
       relation.view_reads.insert(std::move(reads));
     }
+    Note(relation);
   }
   for (auto& [name, publication] : publications) {
     if (publication.tables.erase(from) > 0) publication.tables.insert(to);
@@ -205,15 +250,23 @@ std::vector<Relation*> Database::Descendants(const Relation& root) {
 }
 
 std::vector<std::pair<Relation*, Constraint*>> Database::ReferencesTo(const Name& target) {
+  const auto refers = [&](const Relation& relation) {
+    return std::any_of(relation.constraints.begin(), relation.constraints.end(),
+                       [&](const Constraint& c) { return References(c, target); });
+  };
   std::vector<std::pair<Relation*, Constraint*>> found;
-  for (auto& [name, relation] : relations) {
-    for (Constraint& constraint : relation.constraints) {
-      if (constraint.kind == ConstraintKind::kForeignKey && constraint.references == target) {
-        found.emplace_back(&relation, &constraint);
-      }
+  for (Relation* relation : Among(FindIn(by_target_, target), refers)) {
+    for (Constraint& constraint : relation->constraints) {
+      if (References(constraint, target)) found.emplace_back(relation, &constraint);
     }
   }
   return found;
+}
+
+std::vector<Relation*> Database::SequencesOf(const Name& table) {
+  return Among(FindIn(by_owner_, table), [&](const Relation& relation) {
+    return relation.owned_by.has_value() && relation.owned_by->first == table;
+  });
 }
 
 std::vector<Relation*> Database::ViewsOf(const Name& target, absl::string_view column) {

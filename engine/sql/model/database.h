@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
 #include "absl/strings/string_view.h"
 
@@ -250,6 +251,10 @@ class Database {
   Name NameForNew(const Name& written) const;
 
   Relation& Add(Relation relation);
+  // Whoever gives a relation of this database an index, a foreign key or a column that owns it, or
+  // another name to one of these, says so: FindIndex, ReferencesTo and SequencesOf look only for
+  // what was noted. Add and Rename do it themselves.
+  void Note(const Relation& relation);
   // Removes it, and its name from its parents and children.
   void Remove(const Name& name);
   // Gives it another name, everywhere it is named.
@@ -263,8 +268,24 @@ class Database {
   std::vector<Relation*> Descendants(const Relation& root);
   // Relations with a foreign key to `target`, each with the constraint; itself included.
   std::vector<std::pair<Relation*, Constraint*>> ReferencesTo(const Name& target);
+  // Sequences that belong to columns of `table`.
+  std::vector<Relation*> SequencesOf(const Name& table);
   // Views that read `target`, or its `column` unless that is "".
   std::vector<Relation*> ViewsOf(const Name& target, absl::string_view column = "");
+
+ private:
+  using Names = std::set<Name>;
+
+  // The relations of `names`, in order, for which `wanted` holds.
+  template <typename Wanted>
+  std::vector<Relation*> Among(const Names* names, Wanted wanted);
+
+  // At least the relations that have an index of a name, a foreign key to a table, or an owner, so
+  // that these need not be searched among thousands. Nothing is ever taken out: whoever looks makes
+  // sure.
+  absl::flat_hash_map<std::string, Names> by_index_;
+  absl::flat_hash_map<Name, Names> by_target_;
+  absl::flat_hash_map<Name, Names> by_owner_;
 };
 
 }  // namespace lockstep::sql::model
