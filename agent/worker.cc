@@ -7,6 +7,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error_info.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/ids.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
@@ -336,7 +337,8 @@ void Worker::Complete(const LeaseToken& token, const RunResult& result) {
   const absl::Duration deadline = Clock() + limits_.complete;
   base::Backoff backoff(limits_.call);
   for (;;) {
-    const absl::Status status = client_->CompleteRun(token, result);
+    absl::Status status = LOCKSTEP_FAILPOINT_STATUS("agent.before_report", base::kNoSocket);
+    if (status.ok()) status = client_->CompleteRun(token, result);
     if (status.ok()) return;
     const bool again = MayRetry(status) && RestBeforeReport(backoff.Next(), deadline);
     if (again) continue;

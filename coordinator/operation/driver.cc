@@ -8,6 +8,7 @@
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/operation_store.h"
 #include "engine/base/error_info.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
 
@@ -172,6 +173,7 @@ absl::Status Driver::GrantTo(const LeaderToken& leader, const DriverView& view,
                          .first = decision.run.first,
                          .last = decision.run.last,
                          .expires_at = options_.clock->Now() + options_.durations.lease_ttl};
+  LOCKSTEP_FAILPOINT("leader.before_send", base::kNoSocket);
   if (!options_.fleet->Offer(decision.session, offer)) {
     options_.lessor->StreamLost(decision.session);
   }

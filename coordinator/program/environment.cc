@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 
 #include "engine/base/error_info.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
 #include "engine/catalog/bootstrap.h"
@@ -184,7 +185,9 @@ std::optional<LeaderToken> Environment::LoadedLeadership() {
 void Environment::OnElected(const LeaderToken& token) {
   base::MutexLock lock(load_mu_);
   if (loaded_epoch_ == token.epoch) return;
-  const absl::Status loaded = fleet_->Reload();
+  absl::Status loaded = LOCKSTEP_FAILPOINT_STATUS("leader.after_takeover", base::kNoSocket);
+  if (loaded.ok()) loaded = fleet_->Reload();
+  if (loaded.ok()) loaded = LOCKSTEP_FAILPOINT_STATUS("leader.in_settle", base::kNoSocket);
   if (!loaded.ok()) {
     base::LogError("sessions could not be loaded", {{"error", std::string(loaded.message())}});
     return;

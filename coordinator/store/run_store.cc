@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "coordinator/store/sql_values.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
 
@@ -48,8 +49,10 @@ absl::StatusOr<LeaseToken> GrantRun(Connection& connection, const LeaderToken& l
              Param(request.last), Param(request.session), Param(request.holder),
              Param(request.operation), IntervalParam(request.ttl)}));
     token = {.epoch = result.only().Long(0), .lease_id = result.only().Text(1)};
+    LOCKSTEP_FAILPOINT("leader.before_grant_commit", connection.socket());
     return absl::OkStatus();
   }));
+  LOCKSTEP_FAILPOINT("leader.after_grant_commit", connection.socket());
   return token;
 }
 
@@ -65,6 +68,7 @@ absl::StatusOr<bool> RenewRun(Connection& connection, const LeaderToken& leader,
 absl::StatusOr<bool> RevokeRun(Connection& connection, const LeaderToken& leader,
                                const LeaseToken& token, const std::string& reason,
                                absl::Duration lock_timeout) {
+  LOCKSTEP_FAILPOINT("leader.before_revoke", connection.socket());
   bool revoked = false;
   RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
     const int64_t milliseconds = absl::ToInt64Milliseconds(lock_timeout);
@@ -103,6 +107,7 @@ absl::StatusOr<int> TerminateBlockersOf(Connection& connection, int waiter) {
     base::LogWarning("backend of a revoked run terminated",
                      {{"pid", row.Text(0)}, {"role", row.Text(1)}});
   }
+  if (!result.rows.empty()) LOCKSTEP_FAILPOINT("leader.after_terminate", connection.socket());
   return static_cast<int>(result.rows.size());
 }
 

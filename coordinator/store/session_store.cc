@@ -4,6 +4,7 @@
 
 #include "coordinator/store/sql_values.h"
 #include "engine/base/error_info.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::coordinator {
@@ -108,6 +109,7 @@ absl::StatusOr<Verdict> AskGate(Connection& connection, const Declaration& d) {
 
 absl::StatusOr<bool> MoveSession(Connection& connection, const LeaderToken& leader,
                                  const std::string& session_id, const std::string& state) {
+  LOCKSTEP_FAILPOINT("leader.before_expire", connection.socket());
   ASSIGN_OR_RETURN(const auto result,
                    connection.Query("SELECT lockstep.session_move($1, $2, $3, $4)",
                                     {Param(leader.epoch), Param(leader.holder), Param(session_id),

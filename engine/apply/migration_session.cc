@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/status_macros.h"
 #include "engine/postgres/errors.h"
 
@@ -58,6 +59,7 @@ absl::StatusOr<Command> ApplySettings(postgres::ScriptSession& session,
 }  // namespace
 
 absl::StatusOr<MigrationSession> OpenMigrationSession(const MigrationSessionOptions& options) {
+  LOCKSTEP_FAILPOINT("agent.before_connect", base::kNoSocket);
   MigrationSession opened{.reset = DiscardButPlans()};
   ASSIGN_OR_RETURN(opened.session,
                    postgres::ScriptSession::Open({.conninfo = options.conninfo,

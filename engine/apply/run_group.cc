@@ -10,6 +10,7 @@
 
 #include "engine/apply/transaction.h"
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::apply {
@@ -92,12 +93,19 @@ class GroupTransaction {
   // Sends one round trip; next_ becomes the command behind the last that succeeded.
   absl::Status SendTrip() {
     RETURN_IF_ERROR(CheckNotCancelled(context_.cancellation));
+    if (next_ == files_.front()) LOCKSTEP_FAILPOINT("agent.after_open", session_.socket());
     const size_t count =
-        std::min(commands_.size() - next_, static_cast<size_t>(ScriptSession::kMaxPipeline));
+        std::min(TripEnd() - next_, static_cast<size_t>(ScriptSession::kMaxPipeline));
     RETURN_IF_ERROR(session_.Stream(std::span(commands_).subspan(next_, count),
                                     [&](size_t, const Result& result) { Succeeded(result); }));
     if (session_.transaction_status() == TransactionStatus::kInTransaction) return absl::OkStatus();
     return FenceBrokenError();
+  }
+
+  // The last command that the next round trip may have.
+  size_t TripEnd() const {
+    const bool stops = next_ < files_.front() && LOCKSTEP_FAILPOINT_ARMED("agent.after_open");
+    return stops ? files_.front() : commands_.size();
   }
 
   // Of command next_.
@@ -115,6 +123,7 @@ class GroupTransaction {
 
   absl::Status Close() {
     RETURN_IF_ERROR(CheckNotCancelled(context_.cancellation));
+    LOCKSTEP_FAILPOINT("agent.before_close", session_.socket());
     std::vector<std::string> digests;
     for (const chain::Migration& migration : group_) {
       digests.push_back(*postgres::BytesParam(migration.digest));
@@ -137,6 +146,7 @@ class GroupTransaction {
                                .Set(AsOwner({}, context_.settings))
                                .command(),
                            {"SET CONSTRAINTS ALL IMMEDIATE"}}));
+    LOCKSTEP_FAILPOINT("agent.after_close", session_.socket());
     return results[kXidInEpilogue].only().Text(0) == xid_ ? absl::OkStatus() : FenceBrokenError();
   }
 

@@ -9,6 +9,7 @@
 
 #include "engine/apply/transaction.h"
 #include "engine/base/error_info.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::apply {
@@ -45,6 +46,8 @@ class Transaction {
     while (next_ < commands_.size()) {
       if (const absl::Status status = SendTrip(); !status.ok()) return FailedAt(next_, status);
     }
+    const absl::Status closed = LOCKSTEP_FAILPOINT_STATUS("agent.after_close", session_.socket());
+    if (!closed.ok()) return FailedAt(next_, closed);
     if (closed_xid_ != xid_) {
       return Failed(MigrationOutcome::kRolledBack, ErrorOf(FenceBrokenError()));
     }
@@ -110,15 +113,45 @@ class Transaction {
   size_t TripEnd(size_t first) const {
     const size_t limit =
         std::min(commands_.size(), first + static_cast<size_t>(ScriptSession::kMaxPipeline));
-    for (size_t i = std::max(first, statements_); i < std::min(limit, closing_); ++i) {
-      if (migration_.alone.statements[i - statements_].opaque) return i + 1;
+    for (size_t end = first + 1; end < limit; ++end) {
+      if (IsOpaque(end - 1) || HasFailpoint(end)) return end;
     }
     return limit;
+  }
+
+  bool IsOpaque(size_t at) const {
+    return at >= statements_ && at < closing_ &&
+           migration_.alone.statements[at - statements_].opaque;
+  }
+
+  // Whether a failpoint between command `at` and the one before it has still to act: then a round
+  // trip ends there.
+  bool HasFailpoint(size_t at) const {
+    return (at == statements_ && LOCKSTEP_FAILPOINT_ARMED("agent.after_open")) ||
+           (at > statements_ && at <= closing_ &&
+            LOCKSTEP_FAILPOINT_ARMED("agent.after_statement")) ||
+           (at >= statements_ && at < closing_ &&
+            LOCKSTEP_FAILPOINT_ARMED("agent.before_statement")) ||
+           (at == closing_ && LOCKSTEP_FAILPOINT_ARMED("agent.before_close"));
+  }
+
+  // The failpoints in front of command next_.
+  absl::Status PassFailpoints() const {
+    if (next_ == statements_) LOCKSTEP_FAILPOINT("agent.after_open", session_.socket());
+    if (next_ > statements_ && next_ <= closing_) {
+      LOCKSTEP_FAILPOINT("agent.after_statement", session_.socket());
+    }
+    if (next_ >= statements_ && next_ < closing_) {
+      LOCKSTEP_FAILPOINT("agent.before_statement", session_.socket());
+    }
+    if (next_ == closing_) LOCKSTEP_FAILPOINT("agent.before_close", session_.socket());
+    return absl::OkStatus();
   }
 
   // Sends one round trip; next_ becomes the command behind the last that succeeded.
   absl::Status SendTrip() {
     RETURN_IF_ERROR(CheckNotCancelled(context_.cancellation));
+    RETURN_IF_ERROR(PassFailpoints());
     const size_t end = TripEnd(next_);
     const absl::Status status =
         session_.Stream(std::span(commands_).subspan(next_, end - next_),

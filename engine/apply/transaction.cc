@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "engine/apply/search_path.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/status_macros.h"
 #include "engine/postgres/errors.h"
 
@@ -17,10 +18,15 @@ using postgres::TransactionStatus;
 
 MigrationResult CommitDisarmed(ScriptSession& session, const MigrationContext& context,
                                chain::Version version, const std::string& xid) {
-  if (absl::Status status = CheckNotCancelled(context.cancellation); !status.ok()) {
-    return Failed(session, MigrationOutcome::kRolledBack, xid, RunErrorOf(version, status));
+  absl::Status ready = CheckNotCancelled(context.cancellation);
+  if (ready.ok()) ready = LOCKSTEP_FAILPOINT_STATUS("agent.before_commit", session.socket());
+  if (!ready.ok()) {
+    return Failed(session, MigrationOutcome::kRolledBack, xid, RunErrorOf(version, ready));
   }
-  const absl::Status committed = session.Execute("COMMIT").status();
+  absl::Status committed = session.Execute("COMMIT").status();
+  if (LOCKSTEP_FAILPOINT_CUTS("agent.after_commit_before_ack", session.socket())) {
+    committed = postgres::UnavailableError("the answer to the COMMIT was lost");
+  }
   if (committed.ok()) {
     return {.outcome = MigrationOutcome::kCommitted, .xid = xid, .error = std::nullopt};
   }

@@ -191,6 +191,7 @@ absl::Status Connection::InSnapshot(const std::function<absl::Status()>& body) {
 
 bool Connection::usable() const { return !impl_->lost; }
 int Connection::backend_pid() const { return impl_->connection.backendpid(); }
+int Connection::socket() const { return impl_->connection.sock(); }
 int Connection::server_version() const { return impl_->connection.server_version(); }
 
 }  // namespace lockstep::postgres

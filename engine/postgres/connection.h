@@ -56,6 +56,7 @@ class Connection {
   // False once the connection was lost.
   bool usable() const;
   int backend_pid() const;
+  int socket() const;          // The file descriptor; for failpoints.
   int server_version() const;  // E.g. 150018.
 
  private:

@@ -268,5 +268,6 @@ TransactionStatus ScriptSession::transaction_status() const {
 bool ScriptSession::usable() const { return PQstatus(impl_->connection) == CONNECTION_OK; }
 int ScriptSession::announced_backend_pid() const { return PQbackendPID(impl_->connection); }
 int ScriptSession::server_version() const { return PQserverVersion(impl_->connection); }
+int ScriptSession::socket() const { return PQsocket(impl_->connection); }
 
 }  // namespace lockstep::postgres

@@ -79,6 +79,7 @@ class ScriptSession {
   // The process id the server announced at connect. A pooler announces its own.
   int announced_backend_pid() const;
   int server_version() const;
+  int socket() const;  // The file descriptor; for failpoints.
 
  private:
   struct Impl;

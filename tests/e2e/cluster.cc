@@ -41,11 +41,13 @@ std::string Cluster::socket(const std::string& name) const {
 }
 
 Subprocess& Cluster::StartCoordinator(const std::string& name,
-                                      const std::vector<std::string>& flags) {
-  SubprocessOptions options{.argv = {ProgramPath("lockstep-coordinator"), "--database",
-                                     db_.conninfo(), "--owner-role", owner_, "--listen",
-                                     "127.0.0.1:0", "--socket", socket(name).substr(5),
-                                     "--advertise", socket(name)}};
+                                      const std::vector<std::string>& flags,
+                                      const std::map<std::string, std::string>& env) {
+  SubprocessOptions options{
+      .argv = {ProgramPath("lockstep-coordinator"), "--database", db_.conninfo(), "--owner-role",
+               owner_, "--listen", "127.0.0.1:0", "--socket", socket(name).substr(5), "--advertise",
+               socket(name)},
+      .env = env};
   options.argv.insert(options.argv.end(), flags.begin(), flags.end());
   auto started = Subprocess::Start(options);
   Require(started.ok(), started.ok() ? "" : std::string(started.status().message()));

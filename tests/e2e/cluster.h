@@ -55,9 +55,11 @@ class Cluster {
   std::string socket(const std::string& name = "a") const;
 
   // Starts a coordinator and waits until it listens; makes the migrator an agent when schema
-  // lockstep is there. `flags` are added.
+  // lockstep is there. `flags` and `env` are added. One of that name that ran before is killed.
   Subprocess& StartCoordinator(const std::string& name = "a",
-                               const std::vector<std::string>& flags = {});
+                               const std::vector<std::string>& flags = {},
+                               const std::map<std::string, std::string>& env = {});
+  bool has_coordinator(const std::string& name) const { return coordinators_.contains(name); }
   Subprocess& coordinator(const std::string& name = "a") { return *coordinators_.at(name); }
 
   // Writes a file into the migrations folder and chain.sum anew.

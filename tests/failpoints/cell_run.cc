@@ -1,0 +1,286 @@
+#include "tests/failpoints/cell_run.h"
+
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+
+#include "coordinator/durations.h"
+#include "engine/base/file.h"
+#include "tests/e2e/cluster.h"
+#include "tests/failpoints/chain.h"
+#include "tests/support/eventually.h"
+#include "tests/support/invariant_checks.h"
+
+namespace lockstep::testing {
+namespace {
+
+constexpr int kTimeScale = 20;
+constexpr int kAgents = 2;
+constexpr char kBystander[] = "bystander-1";
+constexpr absl::Duration kUpgradeLimit = absl::Seconds(60);
+constexpr absl::Duration kPause = absl::Milliseconds(5);
+constexpr int64_t kMaxLogBytes = 1 << 20;
+const std::vector<std::string> kCoordinators = {"a", "b", "c"};
+
+// What is written to LOCKSTEP_FAILPOINT_LOG when a failpoint acts.
+struct Hit {
+  std::string name;
+  std::string action;
+  pid_t pid = 0;
+};
+
+std::vector<Hit> ReadHits(const std::string& path) {
+  std::vector<Hit> hits;
+  const std::string text = base::ReadFile(path, kMaxLogBytes).value_or("");
+  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ');
+    Hit hit{.name = words.at(0), .action = words.at(1)};
+    if (absl::SimpleAtoi(words.at(2), &hit.pid)) hits.push_back(hit);
+  }
+  return hits;
+}
+
+class Run {
+ public:
+  Run(PostgresServer& server, const Cell& cell)
+      : cell_(cell),
+        two_ttls_(2 * coordinator::Scaled({}, kTimeScale).lease_ttl),
+        cluster_(&server) {}
+
+  CellResult Do() {
+    try {
+      Begin();
+      Upgrade();
+      Settle();
+      End();
+    } catch (const std::exception& error) {
+      Problem(error.what());
+    }
+    CollectLogs();
+    return std::move(result_);
+  }
+
+ private:
+  using Environment = std::map<std::string, std::string>;
+
+  void Begin() {
+    WriteChain(cluster_);
+    for (const std::string& name : kCoordinators) {
+      // The first one leads before there is an upgrade, and a takeover is not its.
+      const bool spared = cell_.point.scene == Scene::kTakeover && name == kCoordinators.front();
+      StartCoordinator(name, spared ? Environment{} : ArmedIn("leader"));
+    }
+    const CommandResult published = cluster_.Ctl(Addressed({"publish"}));
+    if (published.exit != ExitStatus{}) Problem("publish: " + published.err);
+    if (cell_.point.scene != Scene::kGroups) {
+      cluster_.db().Query("UPDATE lockstep.chain SET first_served_at = now()");
+    }
+    for (int i = 1; i <= kAgents; ++i) StartMigrator(absl::StrCat("shop-", i), ArmedIn("agent"));
+    if (cell_.point.scene == Scene::kExpire) StartBystander();
+  }
+
+  // The environment that arms what is to be armed in the programs of `kind`.
+  Environment ArmedIn(const std::string& kind) const {
+    std::vector<std::string> armed;
+    if (absl::StartsWith(cell_.point.name, kind)) {
+      armed.push_back(absl::StrCat(cell_.point.name, "=", cell_.action, "@", cell_.point.hit));
+    }
+    if (kind == "agent" && cell_.point.scene == Scene::kRevoke) {
+      armed.push_back("agent.after_statement=stop@4");
+    }
+    if (armed.empty()) return {};
+    return {{"LOCKSTEP_FAILPOINTS", absl::StrJoin(armed, ";")}, {"LOCKSTEP_FAILPOINT_LOG", log()}};
+  }
+
+  void StartCoordinator(const std::string& name, const Environment& env) {
+    cluster_.StartCoordinator(name, {"--time-scale", absl::StrCat(kTimeScale)}, env);
+  }
+
+  void StartMigrator(const std::string& instance, const Environment& env) {
+    agents_[instance] = cluster_.StartAgent({.service = "shop",
+                                             .instance = instance,
+                                             .yaml = "needs: 12\nadapted_to: 11\n",
+                                             .migrate = true,
+                                             .flags = OtherAddresses(),
+                                             .env = env});
+  }
+
+  void StartBystander() {
+    bystander_ = cluster_.StartAgent({.service = "bystander",
+                                      .instance = kBystander,
+                                      .yaml = "needs: 0\nadapted_to: 11\n",
+                                      .flags = OtherAddresses()});
+    if (!bystander_->WaitForOutput("open ")) Problem("the bystander's gate stays closed");
+  }
+
+  std::vector<std::string> OtherAddresses() const {
+    std::vector<std::string> flags;
+    for (size_t i = 1; i < kCoordinators.size(); ++i) {
+      flags.insert(flags.end(), {"--address", cluster_.socket(kCoordinators[i])});
+    }
+    return flags;
+  }
+
+  std::vector<std::string> Addressed(std::vector<std::string> args) const {
+    for (const std::string& name : kCoordinators) {
+      args.insert(args.end(), {"--address", cluster_.socket(name)});
+    }
+    return args;
+  }
+
+  void Upgrade() {
+    const absl::Time began = absl::Now();
+    auto upgrade = cluster_.StartCtl(Addressed({"upgrade", "--contracts", "--yes"}));
+    std::optional<ExitStatus> exit;
+    bool disturbed = false;
+    while (!exit.has_value() && absl::Now() < began + kUpgradeLimit) {
+      if (!disturbed) disturbed = Disturb();
+      Tend();
+      exit = upgrade->Wait(kPause);
+    }
+    result_.seconds = absl::ToDoubleSeconds(absl::Now() - began);
+    if (!exit.has_value()) Problem("the upgrade did not end within a minute");
+    if (exit.has_value() && *exit != ExitStatus{}) {
+      Problem(absl::StrCat("the upgrade ended with ", exit->code, ": ", upgrade->stderr_text()));
+    }
+    absl::StrAppend(&result_.logs, "== upgrade\n", upgrade->stdout_text(), upgrade->stderr_text());
+  }
+
+  // What the scene adds; true once it happened.
+  bool Disturb() {
+    if (cell_.point.scene == Scene::kExpire) {
+      bystander_->Signal(SIGKILL);
+      return true;
+    }
+    if (cell_.point.scene != Scene::kTakeover) return true;
+    if (cluster_.db().Scalar("SELECT count(*) FROM lockstep.attempt") == "0") return false;
+    cluster_.coordinator(kCoordinators.front()).Signal(SIGKILL);
+    return true;
+  }
+
+  // Starts again who died, and lets go on who was stopped for long enough.
+  void Tend() {
+    const absl::Time now = absl::Now();
+    const std::vector<Hit> hits = ReadHits(log());
+    for (size_t i = continue_at_.size(); i < hits.size(); ++i) {
+      continue_at_.push_back(hits[i].action == "stop" ? std::optional(now + two_ttls_)
+                                                      : std::nullopt);
+    }
+    for (size_t i = 0; i < hits.size(); ++i) {
+      if (!continue_at_[i].has_value() || now < *continue_at_[i]) continue;
+      kill(hits[i].pid, SIGCONT);
+      continue_at_[i].reset();
+    }
+    for (auto& [instance, agent] : agents_) {
+      if (!agent->Wait(absl::ZeroDuration()).has_value()) continue;
+      Keep(instance, *agent);
+      StartMigrator(instance, {});
+    }
+    for (const std::string& name : kCoordinators) {
+      if (!cluster_.coordinator(name).Wait(absl::ZeroDuration()).has_value()) continue;
+      Keep(name, cluster_.coordinator(name));
+      StartCoordinator(name, {});
+    }
+  }
+
+  // Until everybody is there again, everybody was let through, and the failpoint has acted.
+  void Settle() {
+    const bool settled = Eventually([&] {
+      Tend();
+      for (const auto& wake : continue_at_) {
+        if (wake.has_value()) return false;
+      }
+      for (const auto& [instance, agent] : agents_) {
+        if (!absl::StrContains(agent->stdout_text(), "open ")) return false;
+      }
+      return CountHits() > 0;
+    });
+    result_.hits = CountHits();
+    if (result_.hits == 0) Problem("the failpoint did not act");
+    if (!settled && result_.hits > 0) Problem("a gate stays closed");
+  }
+
+  int CountHits() const {
+    int count = 0;
+    for (const Hit& hit : ReadHits(log())) count += hit.name == cell_.point.name ? 1 : 0;
+    return count;
+  }
+
+  // While the coordinators still run: nobody may have to be stopped for things to come in order.
+  void End() {
+    std::vector<std::string> left;
+    auto admin = cluster_.db().Connect();
+    (void)Eventually([&] {
+      left = CheckNothingIsLeft(*admin);
+      return left.empty();
+    });
+    for (const std::string& each : left) Problem(each);
+    for (const std::string& each : CheckEffects(cluster_.db())) Problem(each);
+    if (cluster_.db().Scalar("SELECT string_agg(state, ',') FROM lockstep.operation") !=
+        "succeeded") {
+      Problem("the operation did not succeed");
+    }
+    const auto count = [&](const char* where) {
+      return std::stoi(
+          cluster_.db().Scalar(absl::StrCat("SELECT count(*) FROM lockstep.attempt", where)));
+    };
+    result_.runs = count("");
+    result_.revoked = count(" WHERE outcome = 'revoked'");
+    StopAll();
+    (void)Eventually([&] {
+      left = CheckInvariants(*admin);
+      return left.empty();
+    });
+    for (const std::string& each : left) Problem("after the end: " + each);
+  }
+
+  void StopAll() {
+    for (auto& [instance, agent] : agents_) agent->Signal(SIGTERM);
+    for (auto& [instance, agent] : agents_) {
+      if (agent->Wait() != ExitStatus{}) Problem(instance + " did not end well");
+    }
+    for (const std::string& name : kCoordinators) {
+      cluster_.coordinator(name).Signal(SIGTERM);
+      if (cluster_.coordinator(name).Wait() != ExitStatus{}) Problem(name + " did not end well");
+    }
+  }
+
+  void Problem(const std::string& what) { result_.problems.push_back(what); }
+  std::string log() const { return directory_.File("hits"); }
+
+  void Keep(const std::string& name, const Subprocess& process) {
+    absl::StrAppend(&result_.logs, "== ", name, "\n", process.stderr_text());
+  }
+
+  void CollectLogs() {
+    for (const auto& [instance, agent] : agents_) Keep(instance, *agent);
+    for (const std::string& name : kCoordinators) {
+      if (cluster_.has_coordinator(name)) Keep(name, cluster_.coordinator(name));
+    }
+  }
+
+  const Cell& cell_;
+  const absl::Duration two_ttls_;
+  const TempDir directory_;
+  Cluster cluster_;
+  std::map<std::string, std::unique_ptr<Subprocess>> agents_;
+  std::unique_ptr<Subprocess> bystander_;
+  std::vector<std::optional<absl::Time>> continue_at_;  // Of each hit that stopped a program.
+  CellResult result_;
+};
+
+}  // namespace
+
+CellResult RunCell(PostgresServer& server, const Cell& cell) { return Run(server, cell).Do(); }
+
+}  // namespace lockstep::testing
