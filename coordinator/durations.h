@@ -1,7 +1,9 @@
 // Every duration the coordinator's protocol depends on, with the relations between them, so that
-// tests run the same code at a fraction of the time.
+// tests run the same code at a fraction of the time. Agents are told theirs when they are welcomed.
 #ifndef LOCKSTEP_COORDINATOR_DURATIONS_H_
 #define LOCKSTEP_COORDINATOR_DURATIONS_H_
+
+#include <span>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -19,6 +21,9 @@ struct Durations {
   absl::Duration admission_validity = absl::Seconds(20);
   // An instance that still waits at its gate and lost its stream is forgotten after this.
   absl::Duration waiting_grace = absl::Seconds(3);
+  // The longest pause between two dials of an agent whose session is live; a leader that stops
+  // spreads its agents over as much.
+  absl::Duration reconnect_cap = absl::Seconds(3);
 
   // Leadership. Renewed each `leader_renew` (a tenth jitter); a leader that got no acknowledgement
   // for `leader_depose` after sending takes itself for deposed.
@@ -32,6 +37,8 @@ struct Durations {
   // its open transaction and terminates its backend from `revoke_patience` on.
   absl::Duration lease_ttl = absl::Seconds(30);
   absl::Duration lease_reconnect = absl::Seconds(5);
+  // How often a held lease is renewed in its row, for those who read it there.
+  absl::Duration lease_row_renew = absl::Seconds(10);
   absl::Duration revoke_wait = absl::Seconds(10);
   absl::Duration revoke_patience = absl::Milliseconds(200);
   // How long one try to take a paused run back waits for the migration that runs; the driver does
@@ -51,13 +58,25 @@ struct Durations {
   int max_attempts = 10;
 };
 
-// INVALID_ARGUMENT naming the relation that does not hold: heartbeat x 2 < stop_after <
-// session_ttl, leader_renew < leader_depose < leader_ttl, leader_ttl x 1.5 < stop_after,
-// admission_validity < session_ttl, poll < gate_memory < session_ttl, lease_reconnect <= lease_ttl,
-// heartbeat x 2 < lease_ttl, all positive.
+// How one of them is called, in flags ("--leader-ttl"), environment and errors, and what it is for.
+struct DurationField {
+  const char* name;  // As the member: "leader_ttl".
+  absl::Duration Durations::*member;
+  const char* help;
+};
+// All of them, in the order of the struct.
+std::span<const DurationField> DurationFields();
+
+// INVALID_ARGUMENT (INVALID_FIELD), naming both sides with their values, when a relation does not
+// hold: all are positive and finite, heartbeat x 2 < stop_after < session_ttl, admission_validity <
+// session_ttl, leader_retry < leader_ttl, leader_renew < leader_depose < leader_ttl, leader_ttl x
+// 1.5 + reconnect_cap < stop_after (a change of leader stops nobody), heartbeat x 2 < lease_ttl,
+// lease_reconnect <= lease_ttl, lease_row_renew < lease_ttl, poll < gate_memory < session_ttl,
+// retry_base <= retry_cap.
 absl::Status CheckDurations(const Durations& durations);
 
-// All durations divided by `factor`, for tests.
+// All durations divided by `factor`, but for what PostgreSQL's side of it is made of: how long a
+// statement of a migration waits for a lock.
 Durations Scaled(const Durations& durations, double factor);
 
 }  // namespace lockstep::coordinator

@@ -5,6 +5,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 #include "engine/base/error_info.h"
 #include "engine/base/file.h"
@@ -31,11 +32,35 @@ struct Raw {
   bool version = false;
 };
 
+// "--leader-ttl" -> "LOCKSTEP_COORDINATOR_LEADER_TTL".
+std::string EnvironmentName(const std::string& flag) {
+  std::string env = "LOCKSTEP_COORDINATOR_" + flag.substr(2);
+  for (char& c : env) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return env;
+}
+
+// A flag for each duration: the relations between them are checked when all are read.
+void AddDurationFlags(CLI::App& app, Durations& durations) {
+  for (const DurationField& field : DurationFields()) {
+    const std::string flag = absl::StrCat("--", absl::StrReplaceAll(field.name, {{"_", "-"}}));
+    absl::Duration& target = durations.*field.member;
+    app.add_option_function<std::string>(
+           flag,
+           [flag, &target](const std::string& text) {
+             if (absl::ParseDuration(text, &target)) return;
+             throw CLI::ValidationError(flag, "not a duration such as 30s or 500ms: " + text);
+           },
+           field.help)
+        ->envname(EnvironmentName(flag))
+        ->type_name("DURATION")
+        ->default_str(absl::FormatDuration(target))
+        ->group("Durations");
+  }
+}
+
 void AddFlags(CLI::App& app, Config& config, Raw& raw) {
   const auto add = [&](const std::string& name, auto& target, const std::string& help) {
-    std::string env = "LOCKSTEP_COORDINATOR_" + name.substr(2);
-    for (char& c : env) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
-    return app.add_option(name, target, help)->envname(env);
+    return app.add_option(name, target, help)->envname(EnvironmentName(name));
   };
   add("--database", config.database, "Database to govern, as URL or key=value string");
   add("--database-file", raw.database_file, "File that holds the value of --database");
@@ -58,6 +83,7 @@ void AddFlags(CLI::App& app, Config& config, Raw& raw) {
   add("--log-format", raw.log_format, "auto, json or text")
       ->check(CLI::IsMember({"auto", "json", "text"}))
       ->capture_default_str();
+  AddDurationFlags(app, config.durations);
   add("--time-scale", raw.time_scale, "Divide all durations by this; for tests")
       ->check(CLI::Range(1.0, 100.0))
       ->group("Testing");

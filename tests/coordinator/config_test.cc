@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 #include "tests/support/matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -124,6 +126,31 @@ TEST(ConfigTest, TheDatabaseMayStandInAFile) {
   ExpectUsageError(Parse({"--database-file", directory.File("none")}, false), "none");
   std::ofstream(directory.File("empty")) << "\n";
   ExpectUsageError(Parse({"--database-file", directory.File("empty")}, false), "no database");
+}
+
+TEST(ConfigTest, EachDurationIsAFlagWithATwinInTheEnvironment) {
+  const Environ session("LOCKSTEP_COORDINATOR_SESSION_TTL", "45s");
+  const Environ stop("LOCKSTEP_COORDINATOR_STOP_AFTER", "31s");
+  const ParsedCommandLine parsed = Parse({"--stop-after", "25s", "--poll", "500ms"});
+  ASSERT_FALSE(parsed.exit) << parsed.text;
+  EXPECT_EQ(parsed.config.durations.session_ttl, absl::Seconds(45));
+  EXPECT_EQ(parsed.config.durations.stop_after, absl::Seconds(25));
+  EXPECT_EQ(parsed.config.durations.poll, absl::Milliseconds(500));
+  EXPECT_EQ(parsed.config.durations.leader_ttl, Durations{}.leader_ttl);
+  for (const DurationField& field : DurationFields()) {
+    std::string flag = absl::StrCat("--", field.name);
+    for (char& c : flag) c = c == '_' ? '-' : c;
+    EXPECT_THAT(Parse({"--help"}).text, HasSubstr(flag));
+  }
+}
+
+TEST(ConfigTest, DurationsThatDoNotFitTogetherAreNamedWithTheirValues) {
+  ExpectUsageError(Parse({"--heartbeat", "10s"}),
+                   "heartbeat x 2 (20s) must be less than stop_after (20s)");
+  ExpectUsageError(Parse({"--heartbeat", "10s"}), "hint: lower --heartbeat or raise --stop-after");
+  ExpectUsageError(Parse({"--leader-ttl", "inf"}), "must be positive and finite");
+  ExpectUsageError(Parse({"--leader-ttl", "-9s"}), "must be positive and finite");
+  ExpectUsageError(Parse({"--leader-ttl", "9"}), "not a duration such as 30s");
 }
 
 TEST(ConfigTest, TimeScaleDividesEveryDuration) {

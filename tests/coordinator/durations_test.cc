@@ -2,7 +2,10 @@
 
 #include <functional>
 #include <gtest/gtest.h>
+#include <set>
+#include <string>
 
+#include "engine/base/error_info.h"
 #include "tests/support/matchers.h"
 
 namespace lockstep::coordinator {
@@ -30,7 +33,11 @@ TEST(DurationsTest, EachRelationIsChecked) {
       [](Durations& d) { d.leader_renew = Seconds(0); },
       [](Durations& d) { d.leader_renew = d.leader_depose; },
       [](Durations& d) { d.leader_depose = d.leader_ttl; },
-      [](Durations& d) { d.stop_after = d.leader_ttl * 1.5; },
+      [](Durations& d) { d.stop_after = d.leader_ttl * 1.5 + d.reconnect_cap; },
+      [](Durations& d) { d.leader_retry = d.leader_ttl; },
+      [](Durations& d) { d.lease_row_renew = d.lease_ttl; },
+      [](Durations& d) { d.retry_base = d.retry_cap + Seconds(1); },
+      [](Durations& d) { d.lock_timeout = absl::ZeroDuration(); },
       [](Durations& d) { d.lease_ttl = d.heartbeat * 2; },
       [](Durations& d) { d.lease_reconnect = d.lease_ttl + Seconds(1); },
       [](Durations& d) { d.poll = Seconds(0); },
@@ -43,6 +50,30 @@ TEST(DurationsTest, EachRelationIsChecked) {
                 StatusIs(absl::StatusCode::kInvalidArgument, "INVALID_FIELD"))
         << "change " << i;
   }
+}
+
+TEST(DurationsTest, AnErrorNamesBothSidesWithTheirValuesAndTheFlags) {
+  const absl::Status status = CheckWith([](Durations& d) {
+    d.leader_ttl = Seconds(12);
+    d.reconnect_cap = Seconds(4);
+  });
+  EXPECT_EQ(status.message(),
+            "durations do not fit together: leader_ttl x 1.5 + reconnect_cap (22s) must be less "
+            "than stop_after (20s)");
+  const auto info = base::GetErrorInfo(status);
+  ASSERT_TRUE(info.has_value());
+  EXPECT_EQ(info->hint, "lower --leader-ttl or raise --stop-after");
+  EXPECT_EQ(info->metadata.at("value"), "22s");
+  EXPECT_EQ(info->metadata.at("other_value"), "20s");
+}
+
+TEST(DurationsTest, EachDurationHasAName) {
+  // All members but max_attempts, which is none.
+  EXPECT_EQ(DurationFields().size(),
+            (sizeof(Durations) - sizeof(int64_t)) / sizeof(absl::Duration));
+  std::set<std::string> names;
+  for (const DurationField& field : DurationFields()) names.insert(field.name);
+  EXPECT_EQ(names.size(), DurationFields().size());
 }
 
 TEST(DurationsTest, ScalingKeepsTheRelations) {
