@@ -3,6 +3,7 @@
 #include <limits>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "lockstep/v1/status.grpc.pb.h"
 
@@ -12,6 +13,7 @@
 #include "ctl/output.h"
 #include "ctl/progress.h"
 #include "ctl/watch.h"
+#include "engine/base/error_info.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::ctl {
@@ -30,6 +32,8 @@ class Printer {
 
   int64_t after() const { return after_; }
   bool full() const { return left_ <= 0; }
+  // Numbers went back: what follows `after` is new.
+  void GoBackTo(int64_t after) { after_ = after; }
 
   // Nothing twice: a stream that was opened again may begin with what is known.
   absl::Status Print(const v1::Event& event) {
@@ -64,6 +68,7 @@ absl::StatusOr<v1::ListEventsResponse> Fetch(Context& context, const Arguments& 
                      context.client.Call(&v1::StatusService::Stub::ListEvents, request));
     all.mutable_events()->MergeFrom(page.events());
     all.set_next_page_token(page.next_page_token());
+    all.set_incarnation(page.incarnation());
     if (page.next_page_token().empty() || page.events().empty() || request.newest() ||
         all.events_size() >= limit) {
       return all;
@@ -94,17 +99,39 @@ absl::StatusOr<int> List(Context& context, const Arguments& arguments) {
   return kExitDone;
 }
 
+// After PostgreSQL lost commits the log is followed from where the present incarnation begins.
+// False for any other end.
+bool GoOnInNewIncarnation(Context& context, const absl::Status& end,
+                          v1::WatchEventsRequest& request, Printer& printer) {
+  int64_t incarnation = 0;
+  int64_t resume_after = 0;
+  if (base::ReasonOf(end) != "EVENT_COMPACTED" ||
+      !absl::SimpleAtoi(base::MetadataOf(end, "incarnation"), &incarnation) ||
+      !absl::SimpleAtoi(base::MetadataOf(end, "resume_after"), &resume_after)) {
+    return false;
+  }
+  context.console.Say(absl::StrCat("incarnation ", incarnation,
+                                   " began: PostgreSQL failed over or was restored, and events "
+                                   "after ",
+                                   resume_after, " may have been lost"));
+  printer.GoBackTo(resume_after);
+  request.set_after(resume_after);
+  request.set_incarnation(incarnation);
+  return true;
+}
+
 absl::StatusOr<int> Follow(Context& context, const Arguments& arguments) {
   const int64_t limit = arguments.Count("--limit").value_or(kNoLimit);
   if (limit < 1) return UsageError("--limit is at least 1");
   Printer printer(context, arguments.Count("--after").value_or(0), limit);
+  v1::WatchEventsRequest request;
   if (!arguments.Has("--after")) {
     ASSIGN_OR_RETURN(const v1::ListEventsResponse tail,
                      Fetch(context, arguments, std::min(limit, kTail)));
     for (const v1::Event& event : tail.events()) RETURN_IF_ERROR(printer.Print(event));
     if (printer.full()) return kExitDone;
+    request.set_incarnation(tail.incarnation());
   }
-  v1::WatchEventsRequest request;
   request.set_after(printer.after());
   absl::Status printed;
   Progress progress(context.console);
@@ -113,15 +140,20 @@ absl::StatusOr<int> Follow(Context& context, const Arguments& arguments) {
   hooks.on_event = [&](const v1::WatchEventsResponse& batch) {
     progress.Clear();
     for (const v1::Event& event : batch.events()) printed.Update(printer.Print(event));
-    request.set_after(printer.after());  // Where a stream that is opened again goes on.
+    // Where a stream that is opened again goes on.
+    request.set_after(printer.after());
+    request.set_incarnation(batch.incarnation());
     return printer.full() || !printed.ok();
   };
   hooks.on_outage = [&](const absl::Status& status) {
     progress.Show("outage", absl::StrCat("reconnecting: ", std::string(status.message())));
   };
-  const absl::Status watched =
-      Watch(context.client, &v1::StatusService::Stub::WatchEvents, request, hooks);
-  progress.Clear();
+  absl::Status watched;
+  // Each round is one failover or restore more, which are rare.
+  do {
+    watched = Watch(context.client, &v1::StatusService::Stub::WatchEvents, request, hooks);
+    progress.Clear();
+  } while (GoOnInNewIncarnation(context, watched, request, printer));
   RETURN_IF_ERROR(printed);
   // Ctrl-C is how a person ends this: nothing to report.
   if (context.interrupt.raised()) return ExitCodeOf(watched);

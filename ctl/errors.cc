@@ -57,6 +57,7 @@ constexpr ReasonRow kReasons[] = {
     {"OPERATION_IN_PROGRESS", kExitConflict, "`lockstep operations watch %operation%`"},
     {"REQUEST_ID_REUSED", kExitConflict, "leave --request-id out, or use a new one"},
     {"ETAG_MISMATCH", kExitConflict, ""},
+    {"EVENT_COMPACTED", kExitConflict, "`lockstep events --after 0` reads the log anew"},
     {"INSTANCE_NOT_FOUND", kExitFailed, "`lockstep instances`"},
     {"OPERATION_NOT_FOUND", kExitFailed, "`lockstep operations list`"},
     {dev::kReasonRunning, kExitConflict, ""},

@@ -27,8 +27,11 @@ class AgentLink {
   virtual void SendGate(const Verdict& verdict) = 0;
   virtual void SendOffer(const LeaseOffer& offer) = 0;
   virtual void SendRevoked(const LeaseToken& token, const std::string& reason) = 0;
-  // Asks the agent to come back after `delay`, and ends the stream with `status`.
+  // Ends the stream with `status`; what was not written yet is dropped.
   virtual void Close(const absl::Status& status) = 0;
+  // Asks the agent to come back after `after`, and ends the stream with `status` when that and what
+  // was to be sent before is written.
+  virtual void SendAway(absl::Duration after, const absl::Status& status) = 0;
 };
 
 }  // namespace lockstep::coordinator

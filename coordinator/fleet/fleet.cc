@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 
 #include "engine/base/error_info.h"
@@ -326,14 +327,24 @@ absl::Status Fleet::Reload() {
   return absl::OkStatus();
 }
 
-void Fleet::DisconnectAll(const absl::Status& status) {
+Fleet::Entries Fleet::TakeAll() {
   Entries entries;
-  {
-    base::MutexLock lock(mu_);
-    entries.swap(entries_);
-  }
-  for (auto& [id, entry] : entries) {
+  base::MutexLock lock(mu_);
+  entries.swap(entries_);
+  return entries;
+}
+
+void Fleet::DisconnectAll(const absl::Status& status) {
+  for (const auto& [id, entry] : TakeAll()) {
     if (entry.link != nullptr) entry.link->Close(status);
+  }
+}
+
+void Fleet::SendAllAway(absl::Duration spread, const absl::Status& status) {
+  absl::BitGen random;
+  for (const auto& [id, entry] : TakeAll()) {
+    if (entry.link != nullptr)
+      entry.link->SendAway(spread * absl::Uniform(random, 0.0, 1.0), status);
   }
 }
 

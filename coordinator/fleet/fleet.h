@@ -96,6 +96,8 @@ class Fleet {
   absl::Status Reload();
   // Ends all streams: this process leads no more. `status` tells agents where to go.
   void DisconnectAll(const absl::Status& status);
+  // The same of a process that stops: agents come back, elsewhere, spread over `spread` from now.
+  void SendAllAway(absl::Duration spread, const absl::Status& status);
 
   // Sends an offer; false when the session is not connected.
   bool Offer(const std::string& session_id, const LeaseOffer& offer);
@@ -117,6 +119,7 @@ class Fleet {
   };
   using Entries = std::map<std::string, Entry>;  // By session id.
 
+  Entries TakeAll();
   void AskSoon(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Ask(const std::string& session_id);
   void Answer(const std::string& session_id, const absl::StatusOr<Verdict>& verdict);

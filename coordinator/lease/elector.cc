@@ -1,5 +1,6 @@
 #include "coordinator/lease/elector.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -16,6 +17,13 @@ namespace {
 constexpr double kStaleTtls = 1.5;
 
 constexpr char kDirectPrefix[] = "direct:";
+
+ServerCounters CountersOf(const LeaderRow& row) {
+  return {.incarnation = row.incarnation,
+          .revision = row.revision,
+          .epoch = row.token.epoch,
+          .renewals = row.renewals};
+}
 }  // namespace
 
 std::string DirectAddress(absl::string_view identity) {
@@ -39,6 +47,7 @@ void Elector::StartLeading(std::unique_ptr<postgres::Connection> connection, con
   connection_ = std::move(connection);
   seen_ = won;
   seen_since_ = sent;
+  memory_.Check(CountersOf(won));
   {
     base::MutexLock lock(mu_);
     token_ = won.token;
@@ -77,7 +86,7 @@ void Elector::Run() {
   for (;;) {
     const absl::Duration pause = Step();
     base::MutexLock lock(mu_);
-    if (!stopping_) wake_.WaitFor(lock, pause);
+    if (!stopping_ && distrust_.empty()) wake_.WaitFor(lock, pause);
     if (stopping_) break;
   }
   std::optional<LeaderToken> token;
@@ -108,15 +117,22 @@ postgres::Connection* Elector::connection() {
 
 absl::Duration Elector::Step() {
   std::optional<LeaderToken> token;
-  bool overdue = false;
+  std::string why;
+  std::string distrust;
   {
     base::MutexLock lock(mu_);
     token = token_;
-    overdue = token_.has_value() &&
-              options_.clock->SinceBoot() - acknowledged_ > options_.durations.leader_depose;
+    distrust = std::exchange(distrust_, "");
+    const bool overdue = token_.has_value() && options_.clock->SinceBoot() - acknowledged_ >
+                                                   options_.durations.leader_depose;
+    if (overdue) why = "no renewal was acknowledged in time";
   }
-  if (overdue) {
-    StepDown("no renewal was acknowledged in time");
+  if (token.has_value() && !distrust.empty()) {
+    Doubt(distrust, /*at_once=*/true);
+    why = distrust;
+  }
+  if (!why.empty()) {
+    StepDown(why);
     token.reset();
   }
   postgres::Connection* const database = connection();
@@ -124,14 +140,38 @@ absl::Duration Elector::Step() {
   return token.has_value() ? Renew(*database, *token) : Follow(*database);
 }
 
+void Elector::Distrust(const std::string& why) {
+  {
+    base::MutexLock lock(mu_);
+    distrust_ = why;
+  }
+  wake_.NotifyAll();
+}
+
+void Elector::Doubt(const std::string& why, bool at_once) {
+  const absl::Duration now = options_.clock->SinceBoot();
+  if (beyond_ == 0) {
+    base::LogWarning("the database is not the one that is remembered", {{"why", why}});
+  }
+  beyond_ = std::max<int64_t>(memory_.incarnation(), 1);
+  take_over_at_ = std::min(take_over_at_, at_once ? now : now + options_.durations.leader_ttl);
+}
+
+void Elector::AnnounceIncarnation(int64_t incarnation) {
+  base::LogWarning("a new incarnation began: PostgreSQL failed over, or was restored",
+                   {{"incarnation", absl::StrCat(incarnation)}});
+}
+
 absl::Duration Elector::Follow(postgres::Connection& database) {
   const absl::Duration sent = options_.clock->SinceBoot();
-  const bool stale =
-      seen_.token.epoch > 0 && sent - seen_since_ > options_.durations.leader_ttl * kStaleTtls;
+  const bool take_over =
+      seen_.token.epoch > 0 &&
+      (sent >= take_over_at_ || sent - seen_since_ > options_.durations.leader_ttl * kStaleTtls);
   const std::string candidate = base::NewUuid();
-  // Epoch 0 never matches a row: without staleness only an expired lease is taken.
-  const auto row = AcquireLeadership(database, candidate, options_.address(),
-                                     options_.durations.leader_ttl, stale ? seen_ : LeaderRow{});
+  // Epoch 0 never matches a row: only an expired lease is taken.
+  const auto row =
+      AcquireLeadership(database, candidate, options_.address(), options_.durations.leader_ttl,
+                        take_over ? seen_ : LeaderRow{}, beyond_);
   if (!row.ok()) {
     base::LogWarning("leader election failed", {{"error", std::string(row.status().message())}});
     return options_.durations.leader_retry;
@@ -139,6 +179,16 @@ absl::Duration Elector::Follow(postgres::Connection& database) {
   if (row->token.epoch != seen_.token.epoch || row->renewals != seen_.renewals) seen_since_ = sent;
   seen_ = *row;
   const bool won = row->token.holder == candidate;
+  const int64_t before = memory_.incarnation();
+  if (const std::string back = memory_.Check(CountersOf(*row)); !back.empty()) {
+    Doubt(back, /*at_once=*/won);
+    // Nobody leads by it before a new incarnation has begun: the next round takes it over again.
+    if (won) return absl::ZeroDuration();
+  } else {
+    beyond_ = 0;
+    take_over_at_ = absl::InfiniteDuration();
+    if (before > 0 && row->incarnation > before) AnnounceIncarnation(row->incarnation);
+  }
   {
     base::MutexLock lock(mu_);
     leader_address_ = row->expired ? "" : row->address;
@@ -148,7 +198,8 @@ absl::Duration Elector::Follow(postgres::Connection& database) {
     }
   }
   if (!won) return options_.durations.leader_retry;
-  base::LogInfo("leadership won", {{"epoch", absl::StrCat(row->token.epoch)}});
+  base::LogInfo("leadership won", {{"epoch", absl::StrCat(row->token.epoch)},
+                                   {"incarnation", absl::StrCat(row->incarnation)}});
   options_.on_elected(row->token);
   return options_.durations.leader_renew;
 }
@@ -161,8 +212,20 @@ absl::Duration Elector::Renew(postgres::Connection& database, const LeaderToken&
                      {{"error", std::string(renewed.status().message())}});
     return options_.durations.leader_retry;
   }
-  if (!*renewed) {
+  if (!renewed->leads) {
     StepDown("another coordinator took over");
+    return absl::ZeroDuration();
+  }
+  seen_.token = token;
+  seen_.renewals = renewed->renewals;
+  seen_since_ = sent;
+  const std::string doubt =
+      renewed->same_server
+          ? memory_.Check({renewed->incarnation, renewed->revision, token.epoch, renewed->renewals})
+          : "PostgreSQL failed over or was replaced";
+  if (!doubt.empty()) {
+    Doubt(doubt, /*at_once=*/true);
+    StepDown(doubt);
     return absl::ZeroDuration();
   }
   {

@@ -6,6 +6,11 @@
 // it turns empty leader_depose after the send time of the last acknowledged renewal, on a clock
 // that also runs while the machine is suspended.
 //
+// PostgreSQL may lose what it had committed. A leader that notices it (another timeline, another
+// server, numbers that went back) takes itself for deposed, so that everything it remembers is
+// dropped, and takes the row over anew, which begins a new incarnation. A follower that noticed
+// waits a TTL for the leader to do so and then does it itself.
+//
 //   Elector elector({...});
 //   elector.Start();
 //   if (auto token = elector.leadership()) ...
@@ -25,6 +30,7 @@
 #include "absl/time/time.h"
 
 #include "coordinator/durations.h"
+#include "coordinator/lease/server_memory.h"
 #include "coordinator/store/database.h"
 #include "coordinator/store/leader_store.h"
 #include "engine/base/clock.h"
@@ -68,6 +74,10 @@ class Elector {
   // The address of whoever leads, as last seen; "" when nobody does.
   std::string leader_address() const;
 
+  // Somebody noticed that the database is not the one that this process remembers, because of
+  // `why`: a leader steps down and takes over anew. Never blocks.
+  void Distrust(const std::string& why);
+
  private:
   void Run();
   // One round; returns how long to wait before the next.
@@ -75,6 +85,9 @@ class Elector {
   absl::Duration Follow(postgres::Connection& connection);
   absl::Duration Renew(postgres::Connection& connection, const LeaderToken& token);
   void StepDown(absl::string_view why);
+  // A new incarnation is due: at once, or when nobody else has begun it within a TTL.
+  void Doubt(const std::string& why, bool at_once);
+  void AnnounceIncarnation(int64_t incarnation);
   postgres::Connection* connection();
 
   const ElectorOptions options_;
@@ -83,10 +96,16 @@ class Elector {
   std::unique_ptr<postgres::Connection> connection_;
   LeaderRow seen_;
   absl::Duration seen_since_;
+  ServerMemory memory_;
+  // The incarnation that the next one has to exceed, and from when on to take the row over for it,
+  // whoever leads.
+  int64_t beyond_ = 0;
+  absl::Duration take_over_at_ = absl::InfiniteDuration();
 
   mutable base::Mutex mu_;
   base::CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::string distrust_ ABSL_GUARDED_BY(mu_);  // Not looked at yet; "" for none.
   std::optional<LeaderToken> token_ ABSL_GUARDED_BY(mu_);
   absl::Duration acknowledged_ ABSL_GUARDED_BY(mu_);  // Send time of the last acknowledged renewal.
   std::string leader_address_ ABSL_GUARDED_BY(mu_);

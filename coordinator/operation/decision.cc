@@ -1,6 +1,7 @@
 #include "coordinator/operation/decision.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -67,6 +68,23 @@ Decision ChooseAgent(const DriverView& view, const Run& run, const std::vector<M
   return Wait(NobodyApplies(members));
 }
 
+// What of `plan` can run while no contract may: nothing that waits for one either.
+std::optional<Run> NextRunButContracts(Plan plan) {
+  std::set<Version> held;
+  for (PlanStep& step : plan.steps) {
+    if (step.kind != StepKind::kRun) continue;
+    const std::vector<Version>& waits = step.migration.waits_for;
+    if (step.migration.phase == sql::Phase::kContract) {
+      step.kind = StepKind::kLeftWaiting;
+      held.insert(step.migration.version);
+    } else if (std::any_of(waits.begin(), waits.end(),
+                           [&](Version version) { return held.contains(version); })) {
+      step.kind = StepKind::kBlocked;
+    }
+  }
+  return NextRun(plan);
+}
+
 Decision Paused(const OperationRow& operation) {
   return Wait(
       absl::StrCat("paused; `lockstep operations resume ", operation.operation_id, "` goes on"));
@@ -121,7 +139,10 @@ Decision Decide(const DriverView& view, const std::vector<Member>& members, bool
                              "; trying again"),
                 operation.delay);
   }
-  return ChooseAgent(view, *run, members, now);
+  if (view.settling.empty()) return ChooseAgent(view, *run, members, now);
+  const std::optional<Run> meanwhile = NextRunButContracts(plan);
+  if (!meanwhile.has_value()) return Wait(view.settling, view.settle_left);
+  return ChooseAgent(view, *meanwhile, members, now);
 }
 
 AfterFailure DecideAfterFailure(const RunError& error, int failures, const Durations& durations) {

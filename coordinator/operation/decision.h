@@ -25,6 +25,10 @@ struct DriverView {
   LeaseRow lease;
   std::optional<OperationRow> operation;  // The one that has not ended.
   std::vector<PendingMigration> pending;
+  // Why no contract may be granted yet although everything else may (lease/settle.h), and for how
+  // long at most; "" when it may.
+  std::string settling;
+  absl::Duration settle_left;
 };
 
 struct Decision {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "coordinator/store/chain_store.h"
+#include "coordinator/store/leader_store.h"
 #include "coordinator/store/operation_store.h"
 #include "engine/base/error_info.h"
 #include "engine/base/failpoint.h"
@@ -13,6 +14,11 @@
 #include "engine/base/status_macros.h"
 
 namespace lockstep::coordinator {
+namespace {
+// Renewing a row that an old snapshot may still look at leaves versions behind that nobody can
+// clear away, and costs more each time. The leader's memory is what counts, so it is left out then.
+constexpr absl::Duration kLongSnapshot = absl::Seconds(10);
+}  // namespace
 
 std::string DescribeRun(const std::optional<HeldLease>& held) {
   if (!held.has_value()) return "";
@@ -92,6 +98,22 @@ absl::StatusOr<DriverView> Driver::ReadView() {
   return view;
 }
 
+bool Driver::Trusts(const DriverView& view) {
+  const std::string back =
+      memory_.Check({.incarnation = view.chain.incarnation, .revision = view.chain.revision});
+  if (!back.empty()) options_.distrust(back);
+  return back.empty();
+}
+
+absl::Status Driver::SyncSettle(const LeaderToken& leader, DriverView& view) {
+  if (options_.settle == nullptr) return absl::OkStatus();
+  view.settling = options_.settle->Describe();
+  view.settle_left = options_.settle->left();
+  if (!view.settling.empty() || view.chain.settled) return absl::OkStatus();
+  ASSIGN_OR_RETURN(auto connection, options_.database->Take());
+  return MarkSettled(*connection, leader, view.chain.incarnation);
+}
+
 void Driver::SyncLessor(const DriverView& view) {
   if (!view.lease.held) {
     options_.lessor->Forget(view.lease.token.epoch);
@@ -102,6 +124,26 @@ void Driver::SyncLessor(const DriverView& view) {
       view.lease, member.has_value()
                       ? absl::StrCat(member->declaration.service, "@", member->declaration.instance)
                       : view.lease.session);
+}
+
+// So that what people and other processes read of the lease is true: the next leader gives its
+// holder a full TTL whatever the row says.
+void Driver::RenewRow(const LeaderToken& leader, const DriverView& view) {
+  if (!view.lease.held || options_.lessor->Overdue()) return;
+  const absl::Duration now = options_.clock->SinceBoot();
+  const bool known = view.lease.token.epoch == row_epoch_;
+  if (known && now - row_renewed_ < options_.durations.lease_row_renew) return;
+  auto connection = options_.database->Take();
+  if (!connection.ok()) return;
+  row_epoch_ = view.lease.token.epoch;
+  row_renewed_ = now;
+  const auto held_up = HasSnapshotOlderThan(**connection, kLongSnapshot);
+  if (!held_up.ok() || *held_up) return;
+  const auto renewed =
+      RenewRun(**connection, leader, view.lease.token, options_.durations.lease_ttl);
+  if (renewed.ok()) return;
+  base::LogWarning("a lease was not renewed in its row",
+                   {{"error", std::string(renewed.status().message())}});
 }
 
 void Driver::RefreshFleet(const DriverView& view) {
@@ -119,13 +161,16 @@ void Driver::RefreshFleet(const DriverView& view) {
 absl::Duration Driver::Tick() {
   const auto leader = options_.leadership();
   if (!leader.has_value()) return options_.durations.poll;
-  const auto view = ReadView();
-  if (!view.ok()) {
+  auto view = ReadView();
+  if (view.ok() && !Trusts(*view)) return options_.durations.leader_retry;
+  const absl::Status synced = view.ok() ? SyncSettle(*leader, *view) : view.status();
+  if (!synced.ok()) {
     base::LogWarning("the driver cannot read the database",
-                     {{"error", std::string(view.status().message())}});
+                     {{"error", std::string(synced.message())}});
     return options_.durations.leader_retry;
   }
   SyncLessor(*view);
+  RenewRow(*leader, *view);
   RefreshFleet(*view);
   const absl::Duration now = options_.clock->SinceBoot();
   const Decision decision =
@@ -169,6 +214,8 @@ absl::Status Driver::GrantTo(const LeaderToken& leader, const DriverView& view,
                                            .session = decision.session,
                                            .holder = decision.holder,
                                            .operation = view.operation->operation_id}));
+  row_epoch_ = token.epoch;
+  row_renewed_ = options_.clock->SinceBoot();
   const LeaseOffer offer{.token = token,
                          .first = decision.run.first,
                          .last = decision.run.last,

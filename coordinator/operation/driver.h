@@ -19,6 +19,8 @@
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/fleet/gate_memory.h"
 #include "coordinator/lease/lessor.h"
+#include "coordinator/lease/server_memory.h"
+#include "coordinator/lease/settle.h"
 #include "coordinator/operation/decision.h"
 
 namespace lockstep::coordinator {
@@ -28,10 +30,14 @@ struct DriverOptions {
   Fleet* fleet = nullptr;
   Lessor* lessor = nullptr;
   GateMemory* gate = nullptr;  // Told what each look at the database saw; may be null.
+  Settle* settle = nullptr;    // When contracts may be granted; null: at any time.
   const base::Clock* clock = base::SystemClock();
   Durations durations;
   std::function<std::optional<LeaderToken>()> leadership;
   std::function<void()> on_change = [] {};  // The database's revision moved.
+  // The database is not the one that was seen before, because of `why`; the driver does nothing
+  // until leadership, and with it everything that is remembered, has begun anew.
+  std::function<void(const std::string& why)> distrust = [](const std::string&) {};
 };
 
 class Driver {
@@ -54,7 +60,10 @@ class Driver {
   void Run();
   absl::Duration Tick();
   absl::StatusOr<DriverView> ReadView();
+  bool Trusts(const DriverView& view);
+  absl::Status SyncSettle(const LeaderToken& leader, DriverView& view);
   void SyncLessor(const DriverView& view);
+  void RenewRow(const LeaderToken& leader, const DriverView& view);
   void RefreshFleet(const DriverView& view);
   absl::Status Move(const LeaderToken& leader, const DriverView& view, const Decision& decision);
   absl::Status GrantTo(const LeaderToken& leader, const DriverView& view, const Decision& decision);
@@ -65,6 +74,10 @@ class Driver {
   const DriverOptions options_;
   // Of the driver's thread alone.
   int64_t last_revision_ = -1;
+  ServerMemory memory_;
+  // Which lease's row was renewed last, and when.
+  int64_t row_epoch_ = 0;
+  absl::Duration row_renewed_;
   GateFacts facts_;
 
   mutable base::Mutex mu_;

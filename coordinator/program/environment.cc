@@ -34,6 +34,15 @@ absl::Status ShuttingDown() {
                          "the coordinator is shutting down", {}, "retry: another one takes over");
 }
 
+// Everybody that counts, whether it serves or not; see lease/settle.h.
+std::set<std::string> SessionsToHear(const std::vector<Member>& members) {
+  std::set<std::string> ids;
+  for (const Member& member : members) {
+    if (member.admitted && !member.suspect) ids.insert(member.declaration.session_id);
+  }
+  return ids;
+}
+
 void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
@@ -54,7 +63,8 @@ Environment::Environment(const Config& config)
                  .size = config.workers + kAdmissionThreads + kExtraConnections}),
       call_workers_({.threads = config.workers, .queue = kCallQueue}),
       admission_workers_({.threads = kAdmissionThreads, .queue = kAdmissionQueue}),
-      gate_memory_(config.durations.gate_memory, base::SystemClock()) {}
+      gate_memory_(config.durations.gate_memory, base::SystemClock()),
+      settle_({.durations = config.durations}) {}
 
 Environment::~Environment() { Stop(); }
 
@@ -74,14 +84,16 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Start(const Config& co
                                                    .on_change = [self] { self->hub_.Notify(); }});
   e->lessor_ = std::make_unique<Lessor>(
       LessorOptions{.database = &e->database_, .durations = config.durations});
-  e->driver_ =
-      std::make_unique<Driver>(DriverOptions{.database = &e->database_,
-                                             .fleet = e->fleet_.get(),
-                                             .lessor = e->lessor_.get(),
-                                             .gate = &e->gate_memory_,
-                                             .durations = config.durations,
-                                             .leadership = leadership,
-                                             .on_change = [self] { self->hub_.Notify(); }});
+  e->driver_ = std::make_unique<Driver>(
+      DriverOptions{.database = &e->database_,
+                    .fleet = e->fleet_.get(),
+                    .lessor = e->lessor_.get(),
+                    .gate = &e->gate_memory_,
+                    .settle = &e->settle_,
+                    .durations = config.durations,
+                    .leadership = leadership,
+                    .on_change = [self] { self->hub_.Notify(); },
+                    .distrust = [self](const std::string& why) { self->elector_->Distrust(why); }});
   e->MakeServices();
   RETURN_IF_ERROR(e->Listen());
   e->hub_.Start();
@@ -95,6 +107,8 @@ void Environment::MakeServices() {
             .lessor = lessor_.get(),
             .durations = config_.durations,
             .accepting = [this] { return Accepting(); },
+            .incarnation = [this] { return incarnation_.load(); },
+            .heard = [this](const std::string& session_id) { settle_.Heard(session_id); },
             .wake_driver = [this] { driver_->Wake(); },
             .on_progress = [this] { hub_.Notify(); }};
   elector_ = std::make_unique<Elector>(
@@ -165,6 +179,7 @@ absl::Status Environment::Listen() {
 }
 
 absl::StatusOr<LeaderToken> Environment::Accepting() const {
+  if (stopping_) return ShuttingDown();
   ASSIGN_OR_RETURN(const LeaderToken token, operations_->Leadership());
   if (loaded_epoch_ == token.epoch) return token;
   return base::MakeError(absl::StatusCode::kUnavailable, "NOT_LEADER",
@@ -173,6 +188,7 @@ absl::StatusOr<LeaderToken> Environment::Accepting() const {
 }
 
 std::optional<LeaderToken> Environment::LoadedLeadership() {
+  if (stopping_) return std::nullopt;
   const auto token = operations_->Leadership();
   if (!token.ok()) return std::nullopt;
   if (loaded_epoch_ != token->epoch) OnElected(*token);
@@ -196,14 +212,19 @@ void Environment::OnElected(const LeaderToken& token) {
   if (!connection.ok()) return;
   const auto lease = ReadLease(**connection);
   if (!lease.ok()) return;
+  const auto chain = ReadChain(**connection);
+  if (!chain.ok()) return;
   // The holder of a run gets a full TTL to come back to the new leader.
   if (lease->held) lessor_->Adopt(*lease, lease->session);
+  incarnation_ = chain->incarnation;
+  settle_.Begin(SessionsToHear(fleet_->Members()), !chain->settled);
   loaded_epoch_ = token.epoch;
   driver_->Wake();
 }
 
 void Environment::OnDeposed() {
   loaded_epoch_ = 0;
+  settle_.Reset();
   gate_memory_.Forget();
   lessor_->Reset();
   const auto not_leader = operations_->Leadership();
@@ -214,9 +235,10 @@ void Environment::Stop() {
   if (std::exchange(stopped_, true)) return;
   base::LogInfo("stopping");
   if (health_service_ != nullptr) health_service_->StopServing();
+  stopping_ = true;
   driver_->Stop();
   loaded_epoch_ = 0;
-  fleet_->DisconnectAll(ShuttingDown());
+  fleet_->SendAllAway(config_.durations.reconnect_cap, ShuttingDown());
   if (operation_service_ != nullptr) operation_service_->Shutdown(ShuttingDown());
   if (status_service_ != nullptr) status_service_->Shutdown(ShuttingDown());
   if (elector_ != nullptr) elector_->Stop();

@@ -59,8 +59,11 @@ class Environment {
   base::WorkerPool admission_workers_;
   // The epoch whose memory has been loaded; sessions are taken and moves are made only then.
   std::atomic<int64_t> loaded_epoch_{0};
+  std::atomic<int64_t> incarnation_{0};  // Loaded with it.
+  std::atomic<bool> stopping_{false};    // No agent is welcomed any more.
   base::Mutex load_mu_;  // One thread loads at a time.
   GateMemory gate_memory_;
+  Settle settle_;
   std::unique_ptr<Elector> elector_;
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<Lessor> lessor_;

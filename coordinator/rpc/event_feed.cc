@@ -3,32 +3,19 @@
 #include <algorithm>
 #include <map>
 
-#include "absl/strings/str_cat.h"
-
 #include "coordinator/rpc/unary.h"
 #include "coordinator/store/event_store.h"
 #include "coordinator/wire/lists.h"
-#include "engine/base/error_info.h"
 #include "engine/base/status_macros.h"
 #include "proto/convert/status.h"
 
 namespace lockstep::coordinator {
-namespace {
-
-absl::Status BeyondTheLog(int64_t after, int64_t newest) {
-  return base::MakeError(absl::StatusCode::kOutOfRange, "INVALID_FIELD",
-                         absl::StrCat("after: the newest event is ", newest, ", not ", after),
-                         {{"field", "after"}, {"newest", absl::StrCat(newest)}},
-                         "the log is of another database, or of a restored one: read it anew");
-}
-
-}  // namespace
 
 EventFeed::EventFeed(Database* database, WatchHub* hub) : database_(database), hub_(hub) {
   hub_->AddTopic([this] { return TellWatchers(); });
 }
 
-grpc::ServerWriteReactor<v1::WatchEventsResponse>* EventFeed::Watch(int64_t after) {
+grpc::ServerWriteReactor<v1::WatchEventsResponse>* EventFeed::Watch(const EventCursor& from) {
   auto watcher = EventWatcher::Start();
   {
     base::MutexLock lock(mu_);
@@ -37,7 +24,7 @@ grpc::ServerWriteReactor<v1::WatchEventsResponse>* EventFeed::Watch(int64_t afte
     } else if (watching_.size() >= kMaxWatchers) {
       watcher->End(convert::ToGrpc(RateLimited()));
     } else {
-      watching_.push_back(std::make_shared<Watching>(Watching{watcher, after}));
+      watching_.push_back(std::make_shared<Watching>(Watching{watcher, from}));
     }
   }
   hub_->Notify();
@@ -54,7 +41,7 @@ bool EventFeed::TellWatchers() {
     all = watching_;
   }
   // Most watchers stand at the end of the log: one read for all of them.
-  std::map<int64_t, std::vector<std::shared_ptr<Watching>>> by_place;
+  std::map<EventCursor, std::vector<std::shared_ptr<Watching>>> by_place;
   for (const auto& watching : all) {
     if (watching->watcher->idle()) by_place[watching->sent].push_back(watching);
   }
@@ -69,23 +56,27 @@ bool EventFeed::TellWatchers() {
   return !all.empty();
 }
 
-absl::StatusOr<bool> EventFeed::Tell(int64_t sent,
+absl::StatusOr<bool> EventFeed::Tell(const EventCursor& sent,
                                      const std::vector<std::shared_ptr<Watching>>& watching) {
   EventPage page;
   {
     ASSIGN_OR_RETURN(auto connection, database_->Take());
-    ASSIGN_OR_RETURN(page, ReadEvents(*connection, sent, kBatch));
+    ASSIGN_OR_RETURN(page, ReadEvents(*connection, sent.after, kBatch));
+    const absl::Status there = CheckCursor(*connection, sent, page);
+    if (absl::IsOutOfRange(there)) {
+      for (const auto& each : watching) each->watcher->End(convert::ToGrpc(there));
+      return false;
+    }
+    RETURN_IF_ERROR(there);
   }
-  if (page.newest < sent) {
-    const grpc::Status beyond = convert::ToGrpc(BeyondTheLog(sent, page.newest));
-    for (const auto& each : watching) each->watcher->End(beyond);
-    return false;
-  }
+  // Who did not say where it stands does from here on.
+  for (const auto& each : watching) each->sent.incarnation = page.incarnation;
   if (page.events.empty()) return false;
   v1::WatchEventsResponse response;
   for (const EventRow& event : page.events) *response.add_events() = ToProto(event);
+  response.set_incarnation(page.incarnation);
   for (const auto& each : watching) {
-    each->sent = page.events.back().sequence;
+    each->sent.after = page.events.back().sequence;
     each->watcher->Push(response);
   }
   return page.events.back().sequence < page.newest;

@@ -3,13 +3,13 @@
 #ifndef LOCKSTEP_COORDINATOR_RPC_EVENT_FEED_H_
 #define LOCKSTEP_COORDINATOR_RPC_EVENT_FEED_H_
 
-#include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "lockstep/v1/status.pb.h"
 
+#include "coordinator/rpc/event_cursor.h"
 #include "coordinator/rpc/watch.h"
 #include "coordinator/store/database.h"
 
@@ -21,9 +21,9 @@ class EventFeed {
   // Registers itself as a topic of `hub`; both must outlive the feed.
   EventFeed(Database* database, WatchHub* hub);
 
-  // A stream of the events after `after`. Ends with OUT_OF_RANGE (INVALID_FIELD) when the log does
-  // not reach that far, RESOURCE_EXHAUSTED (RATE_LIMITED) when too many watch.
-  grpc::ServerWriteReactor<v1::WatchEventsResponse>* Watch(int64_t after);
+  // A stream of the events after a cursor. Ends as CheckCursor says, also when a new incarnation
+  // begins meanwhile, and with RESOURCE_EXHAUSTED (RATE_LIMITED) when too many watch.
+  grpc::ServerWriteReactor<v1::WatchEventsResponse>* Watch(const EventCursor& from);
 
   // Ends all watches; new ones end at once.
   void Shutdown(const absl::Status& status);
@@ -34,12 +34,13 @@ class EventFeed {
   static constexpr int kBatch = 500;
   struct Watching {
     std::shared_ptr<EventWatcher> watcher;
-    int64_t sent = 0;  // The newest event that was pushed. Of the hub's thread alone.
+    EventCursor sent;  // The newest event that was pushed. Of the hub's thread alone.
   };
 
   bool TellWatchers();
   // Pushes the next batch to all that stand at the same place. True when there is more.
-  absl::StatusOr<bool> Tell(int64_t sent, const std::vector<std::shared_ptr<Watching>>& watching);
+  absl::StatusOr<bool> Tell(const EventCursor& sent,
+                            const std::vector<std::shared_ptr<Watching>>& watching);
 
   Database* const database_;
   WatchHub* const hub_;

@@ -36,6 +36,7 @@ void SessionStream::Pump() {
     StartWrite(&outgoing_);
     return;
   }
+  if (leaving_.has_value()) FinishWith(*leaving_);
 }
 
 void SessionStream::OnWriteDone(bool ok) {
@@ -69,9 +70,22 @@ void SessionStream::SendRevoked(const LeaseToken& token, const std::string& reas
 
 void SessionStream::Close(const absl::Status& status) {
   base::MutexLock lock(mu_);
+  FinishWith(status);
+}
+
+void SessionStream::FinishWith(const absl::Status& status) {
   if (finished_) return;
   finished_ = true;
   Finish(convert::ToGrpc(status));
+}
+
+void SessionStream::SendAway(absl::Duration after, const absl::Status& status) {
+  v1::SessionResponse response;
+  *response.mutable_reconnect()->mutable_after() = convert::ToProto(after);
+  base::MutexLock lock(mu_);
+  slots_[kReconnect] = std::move(response);
+  leaving_ = status;
+  Pump();
 }
 
 void SessionStream::OnReadDone(bool ok) {
@@ -138,9 +152,12 @@ absl::Status SessionStream::HandleHello(const v1::Hello& hello) {
   v1::Welcome* const welcome = response.mutable_welcome();
   *welcome->mutable_heartbeat_interval() = convert::ToProto(peers_->durations.heartbeat);
   *welcome->mutable_stop_after() = convert::ToProto(peers_->durations.stop_after);
+  *welcome->mutable_reconnect_cap() = convert::ToProto(peers_->durations.reconnect_cap);
   welcome->set_leader_epoch(leader.epoch);
+  welcome->set_incarnation(peers_->incarnation());
   Put(kWelcome, std::move(response));
   RETURN_IF_ERROR(peers_->fleet->Register(shared_from_this(), declaration, hello.serving()));
+  peers_->heard(session_id_);
   ResumeLease(hello);
   peers_->wake_driver();
   return absl::OkStatus();

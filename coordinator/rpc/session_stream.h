@@ -24,6 +24,10 @@ struct SessionPeers {
   Durations durations;
   const base::Clock* clock = base::SystemClock();
   std::function<absl::StatusOr<LeaderToken>()> accepting;  // Leads, and has loaded its memory.
+  // Of the database, as of this leader's election.
+  std::function<int64_t()> incarnation = [] { return int64_t{0}; };
+  // An instance said hello to this leader.
+  std::function<void(const std::string& session_id)> heard = [](const std::string&) {};
   std::function<void()> wake_driver;
   std::function<void()> on_progress;
 };
@@ -41,6 +45,7 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
   void SendOffer(const LeaseOffer& offer) override;
   void SendRevoked(const LeaseToken& token, const std::string& reason) override;
   void Close(const absl::Status& status) override;
+  void SendAway(absl::Duration after, const absl::Status& status) override;
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -49,7 +54,7 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
 
  private:
   // In the order in which they are written.
-  enum Slot { kWelcome, kRevoked, kOffer, kGate, kAck, kSlots };
+  enum Slot { kWelcome, kRevoked, kOffer, kGate, kAck, kReconnect, kSlots };
 
   absl::Status Handle(const v1::SessionRequest& request);
   absl::Status HandleHello(const v1::Hello& hello);
@@ -58,6 +63,7 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
   void ResumeLease(const v1::Hello& hello);
   void Put(Slot slot, v1::SessionResponse response);
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FinishWith(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const SessionPeers* const peers_;
   std::shared_ptr<SessionStream> self_;  // Until OnDone.
@@ -72,6 +78,7 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
   v1::SessionResponse outgoing_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<absl::Status> leaving_ ABSL_GUARDED_BY(mu_);  // The end, when all is written.
   std::array<std::optional<v1::SessionResponse>, kSlots> slots_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -100,25 +100,32 @@ grpc::ServerUnaryReactor* StatusServiceImpl::ListEvents(grpc::CallbackServerCont
 absl::Status StatusServiceImpl::DoListEvents(const v1::ListEventsRequest& request,
                                              v1::ListEventsResponse& response) {
   if (request.after() < 0) return InvalidField("after", "must not be negative");
-  ASSIGN_OR_RETURN(const auto token, NumberOf(request.page_token()));
+  EventCursor from{.incarnation = request.incarnation(), .after = request.after()};
+  if (!request.page_token().empty()) {
+    ASSIGN_OR_RETURN(from, ParseCursor(request.page_token()));
+  }
   const int size = PageSize(request.page_size(), kDefaultPage, kMaxPage);
   ASSIGN_OR_RETURN(auto connection, sources_.database->Take());
   EventPage page;
   if (request.newest()) {
     ASSIGN_OR_RETURN(page, ReadLastEvents(*connection, size));
   } else {
-    ASSIGN_OR_RETURN(page, ReadEvents(*connection, token.value_or(request.after()), size));
+    ASSIGN_OR_RETURN(page, ReadEvents(*connection, from.after, size));
+    // Beyond the end there is nothing, which is an answer; another incarnation's end is none.
+    if (from.incarnation > 0) RETURN_IF_ERROR(CheckCursor(*connection, from, page));
   }
+  response.set_incarnation(page.incarnation);
   for (const EventRow& event : page.events) *response.add_events() = ToProto(event);
   if (!page.events.empty() && page.events.back().sequence < page.newest) {
-    response.set_next_page_token(absl::StrCat(page.events.back().sequence));
+    response.set_next_page_token(
+        FormatCursor({.incarnation = page.incarnation, .after = page.events.back().sequence}));
   }
   return absl::OkStatus();
 }
 
 grpc::ServerWriteReactor<v1::WatchEventsResponse>* StatusServiceImpl::WatchEvents(
     grpc::CallbackServerContext*, const v1::WatchEventsRequest* request) {
-  return events_.Watch(request->after());
+  return events_.Watch({.incarnation = request->incarnation(), .after = request->after()});
 }
 
 grpc::ServerWriteReactor<v1::ExportChainResponse>* StatusServiceImpl::ExportChain(

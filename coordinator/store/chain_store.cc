@@ -149,7 +149,8 @@ class Publisher {
 absl::StatusOr<ChainRow> ReadChain(Connection& connection) {
   ASSIGN_OR_RETURN(const auto result,
                    connection.Query("SELECT applied, head, chain_hash, inflight, barrier, "
-                                    "incarnation, revision, first_served_at IS NULL "
+                                    "incarnation, revision, first_served_at IS NULL, "
+                                    "settled_incarnation = incarnation "
                                     "FROM lockstep.chain"));
   const Row& row = result.only();
   return ChainRow{.applied = row.Int(0),
@@ -158,6 +159,7 @@ absl::StatusOr<ChainRow> ReadChain(Connection& connection) {
                   .inflight = row.Int(3),
                   .barrier = row.Int(4),
                   .incarnation = row.Long(5),
+                  .settled = row.Bool(8),
                   .revision = row.Long(6),
                   .never_served = row.Bool(7)};
 }

@@ -27,10 +27,14 @@ struct EventRow {
 struct EventPage {
   std::vector<EventRow> events;  // By sequence.
   int64_t newest = 0;            // Of the whole log, when the page was read; 0 while it is empty.
+  int64_t incarnation = 0;       // That the sequences are of.
 };
 
 // Events after sequence `after`, the first `limit` of them.
 absl::StatusOr<EventPage> ReadEvents(postgres::Connection& connection, int64_t after, int limit);
+
+// The sequence before the first event of the present incarnation; 0 in the first one.
+absl::StatusOr<int64_t> ReadIncarnationBegin(postgres::Connection& connection);
 
 // The newest `limit` events.
 absl::StatusOr<EventPage> ReadLastEvents(postgres::Connection& connection, int limit);

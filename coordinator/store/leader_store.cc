@@ -14,7 +14,9 @@ LeaderRow RowOf(const postgres::Row& row) {
   return {.token = {.epoch = row.Long(0), .holder = row.Text(1)},
           .address = row.Text(2),
           .renewals = row.Long(3),
-          .expired = row.Bool(4)};
+          .expired = row.Bool(4),
+          .incarnation = row.Long(5),
+          .revision = row.Long(6)};
 }
 
 }  // namespace
@@ -22,21 +24,29 @@ LeaderRow RowOf(const postgres::Row& row) {
 absl::StatusOr<LeaderRow> AcquireLeadership(postgres::Connection& connection,
                                             const std::string& candidate,
                                             const std::string& address, absl::Duration ttl,
-                                            const LeaderRow& seen) {
-  ASSIGN_OR_RETURN(const auto result,
-                   connection.Query("SELECT epoch, holder, address, renew_seq, expired "
-                                    "FROM lockstep.leader_acquire($1, $2, $3, $4, $5)",
-                                    {Param(candidate), Param(address), IntervalParam(ttl),
-                                     Param(seen.token.epoch), Param(seen.renewals)}));
+                                            const LeaderRow& seen, int64_t beyond) {
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query("SELECT epoch, holder, address, renew_seq, expired, incarnation, revision "
+                       "FROM lockstep.leader_acquire($1, $2, $3, $4, $5, $6)",
+                       {Param(candidate), Param(address), IntervalParam(ttl),
+                        Param(seen.token.epoch), Param(seen.renewals), Param(beyond)}));
   return RowOf(result.only());
 }
 
-absl::StatusOr<bool> RenewLeadership(postgres::Connection& connection, const LeaderToken& token,
-                                     absl::Duration ttl) {
+absl::StatusOr<Renewal> RenewLeadership(postgres::Connection& connection, const LeaderToken& token,
+                                        absl::Duration ttl) {
   ASSIGN_OR_RETURN(const auto result,
-                   connection.Query("SELECT lockstep.leader_renew($1, $2, $3)",
+                   connection.Query("SELECT renew_seq, incarnation, revision, same_server "
+                                    "FROM lockstep.leader_renew($1, $2, $3)",
                                     {Param(token.epoch), Param(token.holder), IntervalParam(ttl)}));
-  return result.only().Bool(0);
+  if (result.empty()) return Renewal{};
+  const postgres::Row& row = result.only();
+  return Renewal{.leads = true,
+                 .renewals = row.Long(0),
+                 .incarnation = row.Long(1),
+                 .revision = row.Long(2),
+                 .same_server = row.Bool(3)};
 }
 
 absl::Status ResignLeadership(postgres::Connection& connection, const LeaderToken& token) {
@@ -47,10 +57,19 @@ absl::Status ResignLeadership(postgres::Connection& connection, const LeaderToke
 
 absl::StatusOr<LeaderRow> ReadLeader(postgres::Connection& connection) {
   ASSIGN_OR_RETURN(const auto result,
-                   connection.Query("SELECT epoch, holder, address, renew_seq, "
-                                    "expires_at < clock_timestamp() FROM lockstep.leader"));
+                   connection.Query("SELECT l.epoch, l.holder, l.address, l.renew_seq, "
+                                    "l.expires_at < clock_timestamp(), c.incarnation, c.revision "
+                                    "FROM lockstep.leader l CROSS JOIN lockstep.chain c"));
   if (result.empty()) return LeaderRow{.expired = true};
   return RowOf(result.only());
+}
+
+absl::Status MarkSettled(postgres::Connection& connection, const LeaderToken& token,
+                         int64_t incarnation) {
+  return connection
+      .Query("SELECT lockstep.incarnation_settled($1, $2, $3)",
+             {Param(token.epoch), Param(token.holder), Param(incarnation)})
+      .status();
 }
 
 }  // namespace lockstep::coordinator

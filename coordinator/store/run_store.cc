@@ -65,6 +65,16 @@ absl::StatusOr<bool> RenewRun(Connection& connection, const LeaderToken& leader,
   return result.only().Bool(0);
 }
 
+absl::StatusOr<bool> HasSnapshotOlderThan(Connection& connection, absl::Duration age) {
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query("SELECT EXISTS (SELECT FROM pg_stat_activity a "
+                       "WHERE a.datname = current_database() AND a.backend_xmin IS NOT NULL "
+                       "AND a.xact_start < clock_timestamp() - $1::interval)",
+                       {IntervalParam(age)}));
+  return result.only().Bool(0);
+}
+
 absl::StatusOr<bool> RevokeRun(Connection& connection, const LeaderToken& leader,
                                const LeaseToken& token, const std::string& reason,
                                absl::Duration lock_timeout) {

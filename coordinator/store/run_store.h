@@ -35,6 +35,10 @@ absl::StatusOr<LeaseToken> GrantRun(postgres::Connection& connection, const Lead
 absl::StatusOr<bool> RenewRun(postgres::Connection& connection, const LeaderToken& leader,
                               const LeaseToken& token, absl::Duration ttl);
 
+// Whether a session of this database has looked at it for longer than `age`, so that PostgreSQL
+// must keep what is replaced now. Needs pg_read_all_stats to see other roles' sessions.
+absl::StatusOr<bool> HasSnapshotOlderThan(postgres::Connection& connection, absl::Duration age);
+
 // Takes a run back; when it returns true nothing of `token` can commit any more. False when the run
 // ended meanwhile. DEADLINE_EXCEEDED while the holder's transaction is open and `lock_timeout`
 // over.

@@ -36,6 +36,8 @@ struct ChainRow {
   Version inflight = 0;   // 0 for none.
   Version barrier = 0;    // 0 for none.
   int64_t incarnation = 0;
+  // False while rows that PostgreSQL lost at the begin of the incarnation may be missing still.
+  bool settled = true;
   int64_t revision = 0;
   bool never_served = true;
 };

@@ -69,9 +69,12 @@ absl::Status Stopped(const absl::Status& why, const v1::Operation& operation) {
 Direct::Direct(const DirectOptions& options)
     : options_(options),
       database_({.connection = ConnectionOf(options), .size = kConnections}),
+      settle_({.durations = options.durations}),
       elector_({.connection = ConnectionOf(options),
                 .address = [this] { return coordinator::DirectAddress(options_.identity); },
-                .durations = options.durations}),
+                .durations = options.durations,
+                .on_elected = [this](const coordinator::LeaderToken&) { BeginSettle(); },
+                .on_deposed = [this] { settle_.Reset(); }}),
       fleet_({.database = &database_,
               .durations = options.durations,
               .leadership = [this] { return elector_.leadership(); }}),
@@ -79,6 +82,7 @@ Direct::Direct(const DirectOptions& options)
       driver_({.database = &database_,
                .fleet = &fleet_,
                .lessor = &lessor_,
+               .settle = &settle_,
                .durations = options.durations,
                .leadership = [this] { return elector_.leadership(); }}),
       operations_({.database = &database_,
@@ -130,6 +134,14 @@ absl::Status Direct::Lead(std::unique_ptr<postgres::Connection> connection, cons
     }
     RETURN_IF_ERROR(wait(WhyWaiting(row), kTryAgain * absl::Uniform(random, 0.5, 1.5)));
   }
+}
+
+void Direct::BeginSettle() {
+  auto connection = database_.Take();
+  const auto chain = connection.ok() ? coordinator::ReadChain(**connection)
+                                     : absl::StatusOr<coordinator::ChainRow>(connection.status());
+  // Nobody can connect to this process, so there is nobody to hear from: rows that are there count.
+  settle_.Begin({}, /*rows_may_be_lost=*/!chain.ok() || !chain->settled);
 }
 
 absl::Status Direct::TakeOver() {

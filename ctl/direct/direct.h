@@ -86,11 +86,14 @@ class Direct {
   explicit Direct(const DirectOptions& options);
   absl::Status Lead(std::unique_ptr<postgres::Connection> connection, const Wait& wait);
   absl::Status TakeOver();
+  // Where PostgreSQL may have lost sessions, contracts wait for them as under any other leader.
+  void BeginSettle();
   absl::StatusOr<v1::Operation> Get(const std::string& operation_id);
   absl::Status CheckLeading() const;
 
   const DirectOptions options_;
   coordinator::Database database_;
+  coordinator::Settle settle_;
   coordinator::Elector elector_;
   coordinator::Fleet fleet_;
   coordinator::Lessor lessor_;

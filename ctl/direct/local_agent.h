@@ -31,6 +31,7 @@ class LocalLink : public coordinator::AgentLink {
   // Runs are taken back by the thread that applies them, so there is nothing to stop here.
   void SendRevoked(const coordinator::LeaseToken&, const std::string&) override {}
   void Close(const absl::Status&) override {}
+  void SendAway(absl::Duration, const absl::Status&) override {}
 
   std::optional<coordinator::LeaseOffer> Take();
 

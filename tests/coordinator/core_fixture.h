@@ -61,6 +61,12 @@ class FakeLink : public coordinator::AgentLink {
     closed_ = status;
   }
 
+  void SendAway(absl::Duration after, const absl::Status& status) override {
+    base::MutexLock lock(mu_);
+    sent_away_ = after;
+    closed_ = status;
+  }
+
   // The reason of the last verdict; "" before the first.
   std::string reason() const {
     base::MutexLock lock(mu_);
@@ -81,6 +87,10 @@ class FakeLink : public coordinator::AgentLink {
     base::MutexLock lock(mu_);
     return revoked_;
   }
+  std::optional<absl::Duration> sent_away() const {
+    base::MutexLock lock(mu_);
+    return sent_away_;
+  }
   std::optional<absl::Status> closed() const {
     base::MutexLock lock(mu_);
     return closed_;
@@ -93,6 +103,7 @@ class FakeLink : public coordinator::AgentLink {
   std::vector<coordinator::LeaseOffer> offers_ ABSL_GUARDED_BY(mu_);
   std::vector<LeaseToken> revoked_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> closed_ ABSL_GUARDED_BY(mu_);
+  std::optional<absl::Duration> sent_away_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lockstep::testing

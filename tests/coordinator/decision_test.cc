@@ -46,6 +46,32 @@ TEST_F(DecisionTest, WithoutAnOperationThereIsNothingToDo) {
   EXPECT_EQ(Ask().kind, Kind::kNothing);
 }
 
+TEST_F(DecisionTest, WhileALeaderSettlesContractsWaitAndWhatNeedsNoneRuns) {
+  AddAgent("a");
+  view_.chain.head = 5;
+  view_.operation->target = 5;
+  view_.operation->contracts = true;
+  view_.pending = {{.version = 1, .phase = sql::Phase::kContract},
+                   {.version = 2, .phase = sql::Phase::kExpand},
+                   {.version = 3, .phase = sql::Phase::kExpand},
+                   {.version = 4, .phase = sql::Phase::kExpand, .waits_for = {1}},
+                   {.version = 5, .phase = sql::Phase::kExpand}};
+  EXPECT_EQ(Ask().run, (coordinator::Run{1, 1}));
+  view_.settling = "a new leader waits";
+  view_.settle_left = absl::Seconds(7);
+  Decision decision = Ask();
+  EXPECT_EQ(decision.kind, Kind::kGrant);
+  EXPECT_EQ(decision.run, (coordinator::Run{2, 3}));
+  view_.chain.applied = 3;
+  view_.pending.erase(view_.pending.begin() + 1, view_.pending.begin() + 3);
+  decision = Ask();
+  EXPECT_EQ(decision.kind, Kind::kWait);
+  EXPECT_EQ(decision.why, "a new leader waits");
+  EXPECT_EQ(decision.retry_in, absl::Seconds(7));
+  view_.settling.clear();
+  EXPECT_EQ(Ask().run, (coordinator::Run{1, 1}));
+}
+
 TEST_F(DecisionTest, TheNextRunGoesToAnAgentThatCanMigrate) {
   AddAgent("reader").declaration.can_migrate = false;
   AddAgent("gone").connected = false;

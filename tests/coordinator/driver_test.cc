@@ -7,9 +7,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "coordinator/store/run_store.h"
 #include "engine/base/ids.h"
 #include "tests/coordinator/coordinator_test.h"
 #include "tests/support/matchers.h"
+#include "tests/support/sim_clock.h"
 
 namespace lockstep::coordinator {
 namespace {
@@ -152,6 +154,116 @@ TEST_F(DriverTest, APauseOutlivesItsLeaderAndEndsByACancel) {
   EXPECT_TRUE(ComesToBe(operation, OperationState::kCancelled));
 }
 
+// A leader that has just been elected grants what needs no contract at once; the contract waits
+// until those that count were heard from, also one that is admitted and does not serve.
+TEST_F(DriverTest, AContractWaitsUntilTheNewLeaderHasSettled) {
+  const Agent admitted = Connect("admitted", 0, false);
+  ASSERT_TRUE(Eventually([&] { return admitted.link->reason() == "ready"; }));
+  lockstep_.db().Query("UPDATE lockstep.session SET adapted_to = 3");  // Concerned by nothing.
+  driver_->Stop();
+  Settle settle({.durations = durations_});
+  settle.Begin({admitted.declaration.session_id}, false);
+  Driver next({.database = &pool_,
+               .fleet = fleet_.get(),
+               .lessor = lessor_.get(),
+               .settle = &settle,
+               .durations = durations_,
+               .leadership = [&] { return elector_->leadership(); }});
+  next.Start();
+  const Agent agent = Connect("migrator", 0, true);
+  lockstep_.db().Query("UPDATE lockstep.session SET adapted_to = 3");
+  const std::string operation = Upgrade(/*contracts=*/true);
+  for (const Version first : {1, 4}) {
+    const LeaseOffer offer = Offer(agent);
+    EXPECT_EQ(offer.first, first);
+    Apply(agent, offer);
+  }
+  EXPECT_TRUE(
+      Eventually([&] { return absl::StrContains(next.waiting_for(), "to be heard from"); }));
+  EXPECT_FALSE(agent.link->TakeOffer().has_value());
+  settle.Heard(admitted.declaration.session_id);
+  next.Wake();
+  EXPECT_EQ(Offer(agent).first, 3);
+}
+
+TEST_F(DriverTest, ANewIncarnationIsSettledInTheDatabaseForTheLeadersThatFollow) {
+  driver_->Stop();
+  lockstep_.db().Query("UPDATE lockstep.chain SET incarnation = 2");
+  testing::SimClock clock;
+  Settle settle({.clock = &clock, .durations = durations_});
+  settle.Begin({}, /*rows_may_be_lost=*/true);
+  Driver next({.database = &pool_,
+               .fleet = fleet_.get(),
+               .lessor = lessor_.get(),
+               .settle = &settle,
+               .durations = durations_,
+               .leadership = [&] { return elector_->leadership(); }});
+  (void)next.Step();
+  EXPECT_EQ(lockstep_.Scalar("SELECT settled_incarnation FROM lockstep.chain"), "1");
+  clock.Advance(durations_.session_ttl + durations_.admission_validity);
+  (void)next.Step();
+  EXPECT_EQ(lockstep_.Scalar("SELECT settled_incarnation FROM lockstep.chain"), "2");
+}
+
+TEST_F(DriverTest, ADatabaseWhoseNumbersWentBackIsNotTrusted) {
+  driver_->Stop();
+  std::string why;
+  Driver next({.database = &pool_,
+               .fleet = fleet_.get(),
+               .lessor = lessor_.get(),
+               .durations = durations_,
+               .leadership = [&] { return elector_->leadership(); },
+               .distrust = [&](const std::string& what) { why = what; }});
+  (void)next.Step();
+  EXPECT_EQ(why, "");
+  const Agent agent = Connect("migrator", 0, true);
+  Upgrade();
+  lockstep_.db().Query("UPDATE lockstep.chain SET revision = revision - 2");
+  (void)next.Step();
+  EXPECT_THAT(why, HasSubstr("the revision went back"));
+  EXPECT_FALSE(agent.link->TakeOffer().has_value());
+}
+
+// Seldom, because what counts is in memory; and not while somebody looks at the database for long,
+// because then each renewal leaves a version of the row behind.
+TEST_F(DriverTest, AHeldLeaseIsRenewedInItsRowNowAndThenButNotUnderALongSnapshot) {
+  driver_->Stop();
+  testing::SimClock clock;
+  Driver next({.database = &pool_,
+               .fleet = fleet_.get(),
+               .lessor = lessor_.get(),
+               .clock = &clock,
+               .durations = durations_,
+               .leadership = [&] { return elector_->leadership(); }});
+  const Agent agent = Connect("migrator", 0, true);
+  Upgrade();
+  (void)next.Step();
+  ASSERT_TRUE(agent.link->TakeOffer().has_value());
+  const auto expiry = [&] { return lockstep_.Scalar("SELECT expires_at FROM lockstep.lease"); };
+  const std::string granted = expiry();
+  (void)next.Step();
+  EXPECT_EQ(expiry(), granted);
+  clock.Advance(durations_.lease_row_renew);
+  (void)next.Step();
+  const std::string renewed = expiry();
+  EXPECT_GT(renewed, granted);
+  auto connection = pool_.Take();
+  EXPECT_THAT(HasSnapshotOlderThan(**connection, absl::Seconds(10)), testing::IsOkAndHolds(false));
+  const auto reader = lockstep_.Session();
+  ASSERT_THAT(reader->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ"), IsOk());
+  ASSERT_THAT(reader->Execute("SELECT count(*) FROM lockstep.chain"), IsOk());
+  EXPECT_THAT(HasSnapshotOlderThan(**connection, absl::ZeroDuration()),
+              testing::IsOkAndHolds(true));
+  // One that adopted the lease brings the row up to date at once.
+  Driver successor({.database = &pool_,
+                    .fleet = fleet_.get(),
+                    .lessor = lessor_.get(),
+                    .durations = durations_,
+                    .leadership = [&] { return elector_->leadership(); }});
+  (void)successor.Step();
+  EXPECT_GT(expiry(), renewed);
+}
+
 TEST_F(DriverTest, AnErrorThatCannotGetBetterEndsTheOperation) {
   const Agent agent = Connect("migrator", 0, true);
   const std::string operation = Upgrade();
@@ -184,7 +296,8 @@ TEST_F(DriverTest, ALongChainWithManyRunsStillWaitsForABusyLock) {
   const std::string operation = Upgrade();
   // More runs than a busy lock is tried for, all of which committed what they were to.
   lockstep_.db().Query(
-      "INSERT INTO lockstep.attempt (lease_epoch, operation, session, holder, first, last, ended_at,"
+      "INSERT INTO lockstep.attempt (lease_epoch, operation, session, holder, first, last, "
+      "ended_at,"
       " outcome, committed) SELECT -n, $1, gen_random_uuid(), 'a', 1, 1, now(), 'succeeded', 1"
       " FROM generate_series(1, 50) AS n",
       {postgres::Param(operation)});

@@ -57,6 +57,9 @@ CREATE TABLE lockstep.chain (
   barrier_owner text,
   barrier_deadline timestamptz,
   incarnation bigint NOT NULL DEFAULT 1,
+  settled_incarnation bigint NOT NULL DEFAULT 1,
+  system_identifier bigint,
+  timeline integer,
   revision bigint NOT NULL DEFAULT 0,
   first_served_at timestamptz
 ) WITH (fillfactor = 50);
@@ -71,6 +74,9 @@ COMMENT ON COLUMN lockstep.chain.barrier IS 'Contract for which the fleet drains
 COMMENT ON COLUMN lockstep.chain.barrier_owner IS 'Who set the barrier';
 COMMENT ON COLUMN lockstep.chain.barrier_deadline IS 'When the barrier is lifted by itself';
 COMMENT ON COLUMN lockstep.chain.incarnation IS 'Counts failovers and restores of PostgreSQL';
+COMMENT ON COLUMN lockstep.chain.settled_incarnation IS 'The newest incarnation in which instances have had their time to register again';
+COMMENT ON COLUMN lockstep.chain.system_identifier IS 'The server the incarnation began on, as initdb named it; NULL when not known';
+COMMENT ON COLUMN lockstep.chain.timeline IS 'The timeline the incarnation began on; NULL before the first leader';
 COMMENT ON COLUMN lockstep.chain.revision IS 'Counts events';
 COMMENT ON COLUMN lockstep.chain.first_served_at IS 'When the first session was admitted; NULL while never served';
 

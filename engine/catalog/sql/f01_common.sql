@@ -25,7 +25,8 @@ BEGIN
 END $$;
 
 -- Opens every write transaction of a leader. The key-share lock keeps a takeover (which changes the
--- epoch, a key column) waiting until this transaction ends: no write of an epoch commits after it.
+-- epoch, a key column) waiting until this transaction ends: no write of an epoch commits after it. Nor
+-- does one on a timeline on which nobody has been elected yet: what the leader remembers may be lost.
 CREATE OR REPLACE FUNCTION lockstep.leader_fence(p_epoch bigint, p_holder uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -33,6 +34,10 @@ BEGIN
   PERFORM 1 FROM lockstep.leader l WHERE l.epoch = p_epoch AND l.holder = p_holder FOR KEY SHARE;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS010', MESSAGE = 'this coordinator no longer leads';
+  END IF;
+  PERFORM 1 FROM lockstep.chain c WHERE c.timeline = lockstep.timeline();
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS010', MESSAGE = 'PostgreSQL has failed over since this coordinator was elected';
   END IF;
 END $$;
 

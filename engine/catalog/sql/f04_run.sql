@@ -28,6 +28,11 @@ BEGIN
       coalesce(lockstep.next_violation(p_first), 'not all of them are published'));
   END IF;
   IF contracts > 0 THEN
+    PERFORM 1 FROM lockstep.chain c WHERE c.settled_incarnation = c.incarnation;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION USING ERRCODE = 'LS005', MESSAGE = format(
+        'contract %s: PostgreSQL failed over or was restored, and instances may have to register again first', p_first);
+    END IF;
     -- A contract is always a run of its own. From here to the end of its transaction `inflight` keeps
     -- out every instance it concerns, so that what this query finds stays true.
     PERFORM lockstep.expire_overdue();
