@@ -16,9 +16,11 @@
 namespace lockstep::agent {
 namespace {
 
-// A coordinator that accepts the stream and then says nothing is not one.
+// A coordinator that accepts the stream and then says nothing is not one. No more than half the
+// time that a `stop` instance has, once that is known.
 constexpr absl::Duration kWelcomeLimit = absl::Seconds(10);
-// Heartbeats that may stay unanswered before the stream is given up, and at least how long.
+// Heartbeats that may stay unanswered before the stream is given up, and at least how long; of the
+// latter no more than half the time that a `stop` instance has.
 constexpr int kSilentHeartbeats = 3;
 constexpr absl::Duration kMinSilence = absl::Seconds(10);
 // What a coordinator may ask for; anything else is brought into this range.
@@ -39,6 +41,15 @@ base::BackoffOptions BackoffUpTo(absl::Duration cap) {
   return {.base = std::min(absl::Milliseconds(100), cap), .cap = cap};
 }
 
+absl::Duration AtMostHalfOf(absl::Duration stop_after, absl::Duration limit) {
+  return stop_after > absl::ZeroDuration() ? std::min(limit, stop_after / 2) : limit;
+}
+
+absl::Duration ReconnectCap(const v1::Welcome& welcome) {
+  const absl::Duration given = convert::FromProto(welcome.reconnect_cap());
+  return given > absl::ZeroDuration() ? given : kLiveReconnectCap;
+}
+
 absl::Duration StopAfter(const v1::Welcome& welcome) {
   const absl::Duration given = convert::FromProto(welcome.stop_after());
   return given > absl::ZeroDuration() ? given : kDefaultStopAfter;
@@ -51,7 +62,8 @@ Session::Session(SessionOptions options, SessionHooks hooks)
       hooks_(std::move(hooks)),
       endpoints_(options_.addresses),
       backoff_(BackoffUpTo(options_.reconnect_cap)),
-      live_backoff_(BackoffUpTo(std::min(options_.reconnect_cap, kLiveReconnectCap))) {}
+      live_backoff_(BackoffUpTo(std::min(options_.reconnect_cap, kLiveReconnectCap))),
+      live_cap_(kLiveReconnectCap) {}
 
 Session::~Session() { Stop("the agent ends", absl::ZeroDuration()); }
 
@@ -112,7 +124,11 @@ void Session::Begin(const std::string& address, std::shared_ptr<grpc::Channel> c
   bool draining;
   {
     base::MutexLock lock(mu_);
-    connection_ = Connection{.address = address, .channel = std::move(channel), .started = Clock()};
+    connection_ = Connection{.address = address,
+                             .channel = std::move(channel),
+                             .started = Clock(),
+                             .stop_after = connection_.stop_after,
+                             .reconnect_cap = connection_.reconnect_cap};
     draining = draining_;
   }
   // After the reset of `redial`: what changes from now on asks for another hello.
@@ -170,18 +186,22 @@ bool Session::MustCancel(absl::Duration now) const {
   const Connection& up = connection_;
   if (stopping_ && (!registered_ || now >= stop_by_)) return true;
   if (up.redial || up.reconnect.has_value()) return true;
-  if (!up.welcomed) return now >= up.started + kWelcomeLimit;
-  return now >= up.last_heard + std::max(kMinSilence, up.heartbeat_interval * kSilentHeartbeats);
+  return now >= GiveUpAt();
+}
+
+absl::Duration Session::GiveUpAt() const {
+  const Connection& up = connection_;
+  if (!up.welcomed) return up.started + AtMostHalfOf(up.stop_after, kWelcomeLimit);
+  return up.last_heard + std::max(AtMostHalfOf(up.stop_after, kMinSilence),
+                                  up.heartbeat_interval * kSilentHeartbeats);
 }
 
 absl::Duration Session::NextEvent() const {
   const Connection& up = connection_;
   if (up.cancelled) return absl::InfiniteDuration();  // Its end is all there is to wait for.
   absl::Duration next = stopping_ ? stop_by_ : absl::InfiniteDuration();
-  if (!up.welcomed) return std::min(next, up.started + kWelcomeLimit);
-  if (!up.goodbye_sent) next = std::min(next, up.next_heartbeat);
-  return std::min(next,
-                  up.last_heard + std::max(kMinSilence, up.heartbeat_interval * kSilentHeartbeats));
+  if (up.welcomed && !up.goodbye_sent) next = std::min(next, up.next_heartbeat);
+  return std::min(next, GiveUpAt());
 }
 
 void Session::SendHeartbeat() {
@@ -209,15 +229,22 @@ absl::Duration Session::DelayAfter(const Connection& ended) {
   if (ended.welcomed) {
     endpoints_.Succeeded();
     backoff_.Reset();
-    live_backoff_.Reset();
+    live_cap_ = ended.reconnect_cap;
+    live_backoff_.emplace(BackoffUpTo(std::min(options_.reconnect_cap, live_cap_)));
   }
   if (ended.redial) return absl::ZeroDuration();
   if (ended.reconnect.has_value()) {
-    if (!ended.reconnect->address().empty()) endpoints_.Follow(ended.reconnect->address());
+    // It is going away itself: with nothing better to go to, the next one's turn comes.
+    const std::string& address = ended.reconnect->address();
+    if (address.empty() || !endpoints_.Follow(address)) endpoints_.Failed();
     absl::BitGen random;
-    return std::clamp(convert::FromProto(ended.reconnect->after()), absl::ZeroDuration(),
-                      kMaxReconnectAfter) +
-           kReconnectSpread * absl::Uniform(random, 0.0, 1.0);
+    const absl::Duration delay =
+        std::clamp(convert::FromProto(ended.reconnect->after()), absl::ZeroDuration(),
+                   kMaxReconnectAfter) +
+        std::min(kReconnectSpread, live_cap_) * absl::Uniform(random, 0.0, 1.0);
+    base::LogInfo("coordinator stops, going elsewhere",
+                  {{"address", ended.address}, {"after", absl::FormatDuration(delay)}});
+    return delay;
   }
   const std::string leader = base::MetadataOf(*ended.end, "leader_address");
   if (base::ReasonOf(*ended.end) == "NOT_LEADER" && !leader.empty() && endpoints_.Follow(leader)) {
@@ -225,7 +252,7 @@ absl::Duration Session::DelayAfter(const Connection& ended) {
   }
   if (!ended.welcomed) endpoints_.Failed();
   const bool live = hooks_.admitted() || hooks_.held_lease().has_value();
-  return (live ? live_backoff_ : backoff_).Next();
+  return (live ? *live_backoff_ : backoff_).Next();
 }
 
 void Session::Rest(absl::Duration delay) {
@@ -294,6 +321,7 @@ void Session::OnWelcome(const v1::Welcome& welcome) {
     base::MutexLock lock(mu_);
     sent = connection_.started;
     connection_.stop_after = stop_after;
+    connection_.reconnect_cap = ReconnectCap(welcome);
     connection_.welcomed = true;
     registered_ = true;
     connection_.heartbeat_interval =

@@ -39,8 +39,9 @@
 
 namespace lockstep::agent {
 
-// While a session is live, dialling backs off to at most this: together with the time a change of
-// leader takes it must stay below the time after which a `stop` instance stops itself.
+// While a session is live, dialling backs off to at most this, unless the coordinator says
+// otherwise: together with the time a change of leader takes it must stay below the time after
+// which a `stop` instance stops itself.
 inline constexpr absl::Duration kLiveReconnectCap = absl::Seconds(3);
 
 struct SessionOptions {
@@ -102,7 +103,8 @@ class Session {
     absl::Duration last_heard;
     absl::Duration heartbeat_interval;
     absl::Duration next_heartbeat;
-    absl::Duration stop_after;
+    absl::Duration stop_after;     // These two as the last welcome said; zero before the first.
+    absl::Duration reconnect_cap;  // Of a live session.
     int64_t sequence = 0;
     std::map<int64_t, absl::Duration> unacknowledged;  // When each heartbeat was sent.
     bool welcomed = false;
@@ -122,6 +124,8 @@ class Session {
   v1::SessionRequest MakeHello();
   Action NextAction();
   bool MustCancel(absl::Duration now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // When the stream is silent for too long.
+  absl::Duration GiveUpAt() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Duration NextEvent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SendHeartbeat();
   void SendGoodbye();
@@ -142,7 +146,8 @@ class Session {
   // The session's thread only.
   Endpoints endpoints_;
   base::Backoff backoff_;
-  base::Backoff live_backoff_;
+  std::optional<base::Backoff> live_backoff_;  // Up to live_cap_.
+  absl::Duration live_cap_;
   bool loss_logged_ = false;
 
   std::thread thread_;  // Start and Stop only.

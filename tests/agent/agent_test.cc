@@ -172,6 +172,17 @@ TEST_F(AgentTest, GoesWhereItIsSent) {
   EXPECT_TRUE(new_one.WaitForStream(1));
 }
 
+// One that stops does not know who leads next: the agent's own next address is asked.
+TEST_F(AgentTest, SentAwayWithoutAnAddressItGoesToTheNextOne) {
+  TestCoordinator old_one, new_one;
+  auto agent = Start({old_one.address(), new_one.address()});
+  ASSERT_TRUE(old_one.WaitForStream(1));
+  v1::SessionResponse response;
+  response.mutable_reconnect();
+  old_one.Send(response);
+  EXPECT_TRUE(new_one.WaitForStream(1));
+}
+
 TEST_F(AgentTest, SaysWhyNobodyAnswers) {
   auto agent = Start({"unix:/nonexistent/socket"});
   EXPECT_TRUE(Eventually(

@@ -26,7 +26,7 @@ const char* const kService =
 
 }  // namespace
 
-Cluster::Cluster(PostgresServer* server) : db_({.server = server}) {
+Cluster::Cluster(PostgresServer* server) : db_({.server = server}), database_(db_.conninfo()) {
   owner_ = db_.RoleName("owner");
   migrator_ = db_.CreateLogin("migrator");
   db_.RunScript(absl::StrCat("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '",
@@ -43,11 +43,10 @@ std::string Cluster::socket(const std::string& name) const {
 Subprocess& Cluster::StartCoordinator(const std::string& name,
                                       const std::vector<std::string>& flags,
                                       const std::map<std::string, std::string>& env) {
-  SubprocessOptions options{
-      .argv = {ProgramPath("lockstep-coordinator"), "--database", db_.conninfo(), "--owner-role",
-               owner_, "--listen", "127.0.0.1:0", "--socket", socket(name).substr(5), "--advertise",
-               socket(name)},
-      .env = env};
+  SubprocessOptions options{.argv = {ProgramPath("lockstep-coordinator"), "--database", database_,
+                                     "--owner-role", owner_, "--listen", "127.0.0.1:0", "--socket",
+                                     socket(name).substr(5), "--advertise", socket(name)},
+                            .env = env};
   options.argv.insert(options.argv.end(), flags.begin(), flags.end());
   auto started = Subprocess::Start(options);
   Require(started.ok(), started.ok() ? "" : std::string(started.status().message()));

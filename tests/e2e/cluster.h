@@ -54,6 +54,9 @@ class Cluster {
   std::string chain_sum() const { return migrations() + "/chain.sum"; }
   std::string socket(const std::string& name = "a") const;
 
+  // What coordinators started from now on get as --database, instead of db()'s own.
+  void UseDatabase(const std::string& conninfo) { database_ = conninfo; }
+
   // Starts a coordinator and waits until it listens; makes the migrator an agent when schema
   // lockstep is there. `flags` and `env` are added. One of that name that ran before is killed.
   Subprocess& StartCoordinator(const std::string& name = "a",
@@ -87,6 +90,7 @@ class Cluster {
 
   TestDatabase db_;
   TempDir directory_;
+  std::string database_;
   std::string owner_;
   std::string migrator_;
   std::map<std::string, std::unique_ptr<Subprocess>> coordinators_;

@@ -58,6 +58,29 @@ pid_t ParentOf(const std::string& pid) {
   return std::sscanf(text.c_str() + name_end + 2, "%*c %d", &parent) == 1 ? parent : 0;
 }
 
+absl::Status RunAsServer(const std::vector<std::string>& argv) {
+  const CommandResult result =
+      RunCommand({.argv = argv, .working_directory = "/", .user = PostgresUser()}, kStartTimeout);
+  if (result.exit == ExitStatus{.code = 0}) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(argv[0], " failed: ", result.err, result.out));
+}
+
+absl::Status HandOver(const std::string& directory) {
+  const passwd* const user = getpwnam(PostgresUser().c_str());
+  if (user == nullptr || chown(directory.c_str(), user->pw_uid, user->pw_gid) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError("cannot hand over " + directory);
+}
+
+absl::Status BaseBackup(const std::string& bindir, const std::string& primary,
+                        const std::string& directory) {
+  if (mkdir(directory.c_str(), 0700) != 0) return absl::InternalError("cannot create " + directory);
+  RETURN_IF_ERROR(HandOver(directory));
+  return RunAsServer({bindir + "/pg_basebackup", "-D", directory, "-R", "-X", "stream", "-c",
+                      "fast", "--no-sync", "-d", primary});
+}
+
 }  // namespace
 
 PostgresServer::PostgresServer(PostgresServerOptions options)
@@ -83,12 +106,10 @@ absl::Status PostgresServer::Prepare() {
   if (mkdir(socket_directory().c_str(), 0755) != 0) {
     return absl::InternalError("cannot create " + socket_directory());
   }
-  if (const passwd* user = getpwnam(PostgresUser().c_str()); user != nullptr) {
-    if (chown(socket_directory().c_str(), user->pw_uid, user->pw_gid) != 0) {
-      return absl::InternalError("cannot hand over " + socket_directory());
-    }
-  }
-  RETURN_IF_ERROR(CopyDataDirectory(bindir, data_directory()));
+  RETURN_IF_ERROR(HandOver(socket_directory()));
+  RETURN_IF_ERROR(options_.standby_of.empty()
+                      ? CopyDataDirectory(bindir, data_directory())
+                      : BaseBackup(bindir, options_.standby_of, data_directory()));
   bindir_ = std::move(bindir);
   return absl::OkStatus();
 }
@@ -153,6 +174,10 @@ absl::Status PostgresServer::Stop(StopMode mode) {
 absl::Status PostgresServer::Restart(StopMode mode) {
   RETURN_IF_ERROR(Stop(mode));
   return Start();
+}
+
+absl::Status PostgresServer::Promote() {
+  return RunAsServer({bindir_ + "/pg_ctl", "promote", "-w", "-D", data_directory()});
 }
 
 // Handles instead of numbers, because a number may be another process's by the time it is used.

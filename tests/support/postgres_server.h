@@ -35,6 +35,8 @@ struct PostgresServerOptions {
   bool log_statements = false;
   std::map<std::string, std::string> settings = {};  // Anything else of postgresql.conf.
   std::map<std::string, std::string> env = {};       // Added to the server's environment.
+  // Of another server: a streaming standby of it, made by pg_basebackup at the first Start.
+  std::string standby_of = {};
 };
 
 enum class StopMode {
@@ -57,6 +59,8 @@ class PostgresServer {
   // Waits until it is down. INTERNAL when it had to be killed. Nothing happens when it is down.
   absl::Status Stop(StopMode mode = StopMode::kFast);
   absl::Status Restart(StopMode mode = StopMode::kFast);
+  // Makes a running standby a primary of its own, on a new timeline, and waits until it is.
+  absl::Status Promote();
   // Kills postmaster and sessions with SIGKILL, as a crash of the machine would, and waits until
   // none runs.
   void Kill();
