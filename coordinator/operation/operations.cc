@@ -89,15 +89,20 @@ absl::StatusOr<PublishResult> Operations::Publish(const PublishRequest& request)
   ASSIGN_OR_RETURN(const LeaderToken leader, Leadership());
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   ASSIGN_OR_RETURN(PublishResult result, PublishChain(*connection, leader, request));
-  if (!request.validate_only) options_.driver->Wake();
+  if (request.validate_only) return result;
+  options_.driver->Wake();
+  if (!result.added.empty()) recent_review_.Keep(result.revision, result.review);
   return result;
 }
 
 absl::StatusOr<PlannedUpgrade> Operations::PlanUpgrade(Version target, bool contracts) {
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   PlannedUpgrade planned;
+  ASSIGN_OR_RETURN(const ChainRow before, ReadChain(*connection));
   ASSIGN_OR_RETURN(const bool pending, HasPending(*connection));
-  if (pending) {
+  if (auto recent = recent_review_.Take(before.revision); recent.has_value()) {
+    planned.review = *std::move(recent);
+  } else if (pending) {
     ASSIGN_OR_RETURN(planned.review, ReviewPending(*connection));
   }
   RETURN_IF_ERROR(connection->InSnapshot([&]() -> absl::Status {

@@ -18,6 +18,7 @@
 #include "coordinator/lease/elector.h"
 #include "coordinator/operation/driver.h"
 #include "coordinator/operation/publishing.h"
+#include "coordinator/review/recent_review.h"
 #include "coordinator/review/review.h"
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/operation_store.h"
@@ -64,7 +65,8 @@ struct OperationsOptions {
 
 class Operations {
  public:
-  explicit Operations(OperationsOptions options) : options_(std::move(options)) {}
+  explicit Operations(OperationsOptions options)
+      : options_(std::move(options)), recent_review_(options_.clock) {}
 
   // Fails as PublishChain does.
   absl::StatusOr<PublishResult> Publish(const PublishRequest& request);
@@ -108,6 +110,7 @@ class Operations {
                            const std::optional<RunError>& error);
 
   const OperationsOptions options_;
+  RecentReview recent_review_;
 };
 
 }  // namespace lockstep::coordinator

@@ -1,6 +1,7 @@
 #include "coordinator/operation/publishing.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -30,21 +31,25 @@ absl::StatusOr<std::vector<std::string>> NewBackfills(
   return names;
 }
 
-// The migrations of a request that are not published, with what the analysis says of them.
-absl::StatusOr<std::vector<chain::ReviewedMigration>> ReviewFresh(postgres::Connection& connection,
-                                                                  Version head,
-                                                                  const PublishRequest& request) {
+// Reviews the migrations of a request that are not published; they come last in the result, which
+// is empty when there are none. Their chain hashes follow `parent`.
+absl::StatusOr<Review> ReviewFresh(postgres::Connection& connection, Version head,
+                                   std::string parent, const PublishRequest& request) {
   std::vector<chain::Migration> fresh;
   for (const chain::Migration& m : request.migrations) {
     if (m.version > head) fresh.push_back(m);
   }
-  if (fresh.empty()) return std::vector<chain::ReviewedMigration>();
+  if (fresh.empty()) return Review();
   const size_t count = fresh.size();
   ASSIGN_OR_RETURN(Review review, ReviewPending(connection, std::move(fresh)));
-  auto& all = review.migrations;
-  all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(count));
-  RETURN_IF_ERROR(CheckFindings(all, request.lint != LintMode::kError));
-  return std::move(all);
+  const auto added = std::span(review.migrations).last(count);
+  RETURN_IF_ERROR(CheckFindings(added, request.lint != LintMode::kError));
+  for (const chain::ReviewedMigration& reviewed : added) {
+    const chain::Migration& m = reviewed.migration;
+    parent = chain::NextChainHash(parent, m.version, m.title, m.digest);
+    review.chain_hashes[m.version] = parent;
+  }
+  return review;
 }
 
 absl::Status CheckAgainstPublished(postgres::Connection& connection, const ChainRow& chain,
@@ -110,11 +115,12 @@ absl::StatusOr<PublishResult> PublishChain(postgres::Connection& connection,
   ASSIGN_OR_RETURN(ChainRow chain, ReadChain(connection));
   RETURN_IF_ERROR(CheckAgainstPublished(connection, chain, request));
   PublishResult result;
-  ASSIGN_OR_RETURN(result.reviewed, ReviewFresh(connection, chain.head, request));
+  ASSIGN_OR_RETURN(result.review, ReviewFresh(connection, chain.head, chain.head_hash, request));
   std::vector<chain::Migration> fresh;
-  for (const chain::ReviewedMigration& added : result.reviewed) {
-    fresh.push_back(added.migration);
-    result.added.push_back(added.migration.version);
+  for (const chain::ReviewedMigration& reviewed : result.review.migrations) {
+    if (reviewed.migration.version <= chain.head) continue;
+    fresh.push_back(reviewed.migration);
+    result.added.push_back(reviewed.migration.version);
   }
   if (request.validate_only) {
     ASSIGN_OR_RETURN(result.added_backfills, NewBackfills(connection, request.backfills));
@@ -129,6 +135,7 @@ absl::StatusOr<PublishResult> PublishChain(postgres::Connection& connection,
                                         {"actor", request.actor}});
     }
   }
+  result.revision = chain.revision;
   result.head = chain.head;
   result.head_hash = chain.head_hash;
   return result;

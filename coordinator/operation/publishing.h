@@ -34,7 +34,8 @@ struct PublishResult {
   std::string head_hash;
   std::vector<Version> added;
   std::vector<std::string> added_backfills;
-  std::vector<chain::ReviewedMigration> reviewed;  // Those that were added.
+  int64_t revision = 0;  // Of the chain afterwards.
+  Review review;         // Of what had not run and, last, of what was added; empty when nothing was.
 };
 
 // "003_title.sql".

@@ -1,6 +1,7 @@
 #include "coordinator/wire/review_to_proto.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 
 #include "coordinator/wire/to_proto.h"
@@ -106,7 +107,10 @@ v1::PublishChainResponse ToProto(const PublishResult& result, v1::LintMode mode)
   proto.set_head_hash(result.head_hash);
   for (const Version version : result.added) proto.add_added(version);
   for (const std::string& name : result.added_backfills) proto.add_added_backfills(name);
-  if (mode != v1::LINT_MODE_OFF) AddFindings(result.reviewed, proto.mutable_findings());
+  if (mode != v1::LINT_MODE_OFF) {
+    const auto added = std::span(result.review.migrations).last(result.added.size());
+    AddFindings(added, proto.mutable_findings());
+  }
   return proto;
 }
 

@@ -57,6 +57,28 @@ TEST_F(OperationsTest, PublishesAndPublishesAgain) {
   EXPECT_EQ(tail->head, 4);
 }
 
+TEST_F(OperationsTest, APlanRightAfterPublishingSaysWhatALaterOneSays) {
+  ASSERT_THAT(Publish({Migration(1, "CREATE TABLE a (id int)")}), IsOk());
+  ASSERT_THAT(Publish({Migration(2, "CREATE INDEX a_id ON a (id)"),
+                       Migration(3, "ALTER TABLE a DROP COLUMN id")},
+                      operations_->PlanUpgrade(0, true)->review.chain_hashes.at(1)),
+              IsOk());
+  const auto at_once = operations_->PlanUpgrade(0, true);
+  const auto later = operations_->PlanUpgrade(0, true);  // The review is given away by now.
+  ASSERT_THAT(at_once, IsOk());
+  ASSERT_THAT(later, IsOk());
+  EXPECT_EQ(at_once->digest, later->digest);
+  EXPECT_EQ(at_once->review.chain_hashes, later->review.chain_hashes);
+  ASSERT_EQ(at_once->review.migrations.size(), 3u);
+  ASSERT_EQ(later->review.migrations.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(at_once->review.migrations[i].migration.phase,
+              later->review.migrations[i].migration.phase);
+    EXPECT_EQ(at_once->review.migrations[i].analysis.findings.size(),
+              later->review.migrations[i].analysis.findings.size());
+  }
+}
+
 TEST_F(OperationsTest, ValidatingChangesNothing) {
   const auto result = Publish({Migration(1)}, "", true);
   ASSERT_THAT(result, IsOk());
