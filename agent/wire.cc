@@ -101,6 +101,8 @@ v1::RunProgress ToProto(const apply::LeaseToken& token, const apply::Progress& p
   out.set_statement(progress.statement);
   out.set_statements(progress.statements);
   out.set_committed(progress.committed);
+  out.set_activity(progress.activity);
+  if (progress.percent >= 0) out.set_percent(progress.percent);
   return out;
 }
 
@@ -142,7 +144,8 @@ FetchedRun FromProto(v1::FetchRunResponse response) {
                          .title = migration.ref().title(),
                          .sql = std::move(*migration.mutable_sql()),
                          .digest = migration.ref().digest(),
-                         .group = migration.group()});
+                         .group = migration.group(),
+                         .transactional = !migration.outside_transaction()});
   }
   return run;
 }

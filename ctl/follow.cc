@@ -20,7 +20,8 @@ namespace {
 // Changes whenever a log without a terminal deserves a new line.
 std::string StepOf(const v1::Operation& operation) {
   return absl::StrCat(operation.state(), "/", operation.running().version(), "/",
-                      operation.running().holder(), "/", operation.waiting_for());
+                      operation.running().holder(), "/", operation.running().activity(), "/",
+                      operation.waiting_for());
 }
 
 // The title in "003_add_collaboration.sql"; "" when the name has another shape.
@@ -94,6 +95,8 @@ std::string ProgressLine(const v1::Operation& operation, absl::Duration since) {
     if (step.statements() > 0) {
       absl::StrAppend(&line, "  statement ", step.statement(), "/", step.statements());
     }
+    if (!step.activity().empty()) absl::StrAppend(&line, "  ", step.activity());
+    if (step.has_percent()) absl::StrAppend(&line, ", ", step.percent(), " %");
     if (!step.holder().empty()) absl::StrAppend(&line, "  on ", step.holder());
     const absl::Duration elapsed = convert::FromProto(step.elapsed()) + since;
     return absl::StrCat(line, "  ", DurationText(elapsed));

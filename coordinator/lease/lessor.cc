@@ -54,6 +54,14 @@ class BlockerTerminator {
   std::thread thread_;
 };
 
+std::string AtWork(Version version, const StatementHolder& holder) {
+  std::string text = absl::StrCat("backend ", holder.pid, " still runs a statement of version ",
+                                  version, ", whose agent is gone");
+  if (!holder.phase.empty()) absl::StrAppend(&text, ": ", holder.phase);
+  if (holder.percent >= 0) absl::StrAppend(&text, ", ", holder.percent, " %");
+  return text;
+}
+
 }  // namespace
 
 absl::StatusOr<LeaseToken> Lessor::Grant(const LeaderToken& leader, int64_t seen_epoch,
@@ -187,6 +195,49 @@ absl::StatusOr<bool> Lessor::TakeBack(const LeaderToken& leader, const std::stri
                  {"lease_epoch", absl::StrCat(lease->lease.token.epoch)}});
   Forget(lease->lease.token.epoch);
   return true;
+}
+
+absl::StatusOr<Lessor::Settled> Lessor::Settle(const LeaderToken& leader, const LeaseRow& lease,
+                                               bool force) {
+  const int64_t epoch = lease.token.epoch;
+  const absl::Duration now = options_.clock->SinceBoot();
+  absl::Duration since;
+  {
+    base::MutexLock lock(mu_);
+    if (settling_epoch_ != epoch) {
+      settling_epoch_ = epoch;
+      settling_since_ = now;
+    }
+    since = now - settling_since_;
+  }
+  ASSIGN_OR_RETURN(auto connection, options_.database->Take());
+  ASSIGN_OR_RETURN(const SettleOutcome outcome, SettleRun(*connection, leader, epoch));
+  if (outcome != SettleOutcome::kBusy) {
+    base::LogInfo("run settled",
+                  {{"version", absl::StrCat(lease.first)},
+                   {"half_done", outcome == SettleOutcome::kHalfDone ? "true" : "false"},
+                   {"lease_epoch", absl::StrCat(epoch)}});
+    base::MutexLock lock(mu_);
+    half_done_epoch_ = outcome == SettleOutcome::kHalfDone ? epoch : 0;
+    return Settled{.outcome = outcome};
+  }
+  ASSIGN_OR_RETURN(const auto holder, ReadStatementHolder(*connection));
+  if (!holder.has_value()) return Settled{.outcome = outcome};  // Gone by now: the next look.
+  const bool stuck = holder->sits_idle && holder->since > options_.durations.revoke_patience;
+  if (stuck || (force && since > options_.durations.revoke_wait)) {
+    const auto terminated = TerminateStatementHolder(*connection, *holder);
+    if (!terminated.ok()) {
+      base::LogWarning("a backend that holds the lock of statements could not be terminated",
+                       {{"pid", absl::StrCat(holder->pid)},
+                        {"error", std::string(terminated.status().message())}});
+    }
+  }
+  return Settled{.outcome = outcome, .why = AtWork(lease.first, *holder)};
+}
+
+bool Lessor::IsHalfDone(int64_t epoch) const {
+  base::MutexLock lock(mu_);
+  return half_done_epoch_ == epoch && epoch != 0;
 }
 
 absl::StatusOr<bool> Lessor::Complete(const LeaderToken& leader, const LeaseToken& token,

@@ -5,7 +5,8 @@
 // business: Revoke returns only when nothing of the old token can commit any more
 // (lockstep.revoke_run).
 //
-// Thread-safe. Grant, Revoke, TakeBack and Complete block on SQL; the others only touch memory.
+// Thread-safe. Grant, Revoke, TakeBack, Settle and Complete block on SQL; the others only touch
+// memory.
 #ifndef LOCKSTEP_COORDINATOR_LEASE_LESSOR_H_
 #define LOCKSTEP_COORDINATOR_LEASE_LESSOR_H_
 
@@ -30,6 +31,8 @@ struct RunProgress {
   int statement = 0;
   int statements = 0;
   Version committed = 0;
+  std::string activity = {};  // What a statement outside of a transaction does; "" when not known.
+  int percent = -1;           // How far that is; -1 when not known.
 };
 
 // A held lease as the leader remembers it.
@@ -89,6 +92,19 @@ class Lessor {
   // queues fairly: a wait that is there when a migration commits comes before the next one.
   absl::StatusOr<bool> TakeBack(const LeaderToken& leader, const std::string& reason);
 
+  // What Settle found.
+  struct Settled {
+    SettleOutcome outcome = SettleOutcome::kGone;
+    std::string why;  // Of kBusy: who is at work, and how far.
+  };
+  // Ends the taking back of a run outside of a transaction, once nobody is at work. A backend that
+  // has the lock of statements and runs nothing serves an agent that is stopped or gone: it is
+  // terminated. One that is at work is left to finish, because what it makes is adopted; unless
+  // `force`: then it has revoke_wait to undo what its agent was told to stop.
+  absl::StatusOr<Settled> Settle(const LeaderToken& leader, const LeaseRow& lease, bool force);
+  // Whether Settle has found that the revoking lease of `epoch` covers a half-done contract.
+  bool IsHalfDone(int64_t epoch) const;
+
   // Records the holder's report. Returns true when the holder gave the lease back by it.
   absl::StatusOr<bool> Complete(const LeaderToken& leader, const LeaseToken& token,
                                 const std::string& outcome, Version committed,
@@ -98,6 +114,9 @@ class Lessor {
   const LessorOptions options_;
   mutable base::Mutex mu_;
   std::optional<HeldLease> held_ ABSL_GUARDED_BY(mu_);
+  int64_t half_done_epoch_ ABSL_GUARDED_BY(mu_) = 0;    // Of a revoking lease; 0 for none.
+  int64_t settling_epoch_ ABSL_GUARDED_BY(mu_) = 0;     // Of the lease that is being settled,
+  absl::Duration settling_since_ ABSL_GUARDED_BY(mu_);  // SinceBoot scale.
 };
 
 }  // namespace lockstep::coordinator

@@ -98,10 +98,34 @@ Decision DecideHeld(const DriverView& view, bool lease_overdue) {
     return {.kind = Kind::kRevoke, .why = "the operation was cancelled"};
   }
   if (lease_overdue) return {.kind = Kind::kRevoke, .why = "its holder went silent"};
-  if (view.operation->state == OperationState::kPaused) {
+  // One migration outside of a transaction is not cut in two by a pause: it ends, and no other
+  // begins.
+  if (view.operation->state == OperationState::kPaused && view.lease.transactional) {
     return {.kind = Kind::kTakeBack, .why = "the operation was paused"};
   }
   return Wait("");
+}
+
+// A run outside of a transaction that was taken back. What may still run keeps everything else
+// waiting, also when nobody asks for anything: it is the end of the last run.
+Decision DecideRevoking(const DriverView& view, const std::vector<Member>& members,
+                        absl::Duration now) {
+  const bool wanted =
+      view.operation.has_value() && view.operation->state != OperationState::kCancelling;
+  if (!view.half_done) {
+    return {.kind = Kind::kSettle,
+            .why = "a statement of a run that was taken back may still run",
+            .force = !wanted};
+  }
+  if (!view.operation.has_value()) return {};
+  if (!wanted) return {.kind = Kind::kEnd, .state = OperationState::kCancelled};
+  if (view.operation->state == OperationState::kPaused) return Paused(*view.operation);
+  if (view.operation->delay > absl::ZeroDuration()) {
+    return Wait("a contract that was begun is tried again", view.operation->delay);
+  }
+  if (!view.settling.empty()) return Wait(view.settling, view.settle_left);
+  // There is no way back for it, whatever the operation was asked to do.
+  return ChooseAgent(view, {view.lease.first, view.lease.last}, members, now);
 }
 
 }  // namespace
@@ -109,6 +133,7 @@ Decision DecideHeld(const DriverView& view, bool lease_overdue) {
 Decision Decide(const DriverView& view, const std::vector<Member>& members, bool lease_overdue,
                 absl::Duration now) {
   if (view.lease.held) return DecideHeld(view, lease_overdue);
+  if (view.lease.revoking) return DecideRevoking(view, members, now);
   if (!view.operation.has_value()) return {};
   const OperationRow& operation = *view.operation;
   if (operation.state == OperationState::kCancelling) {

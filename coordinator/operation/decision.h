@@ -29,6 +29,8 @@ struct DriverView {
   // long at most; "" when it may.
   std::string settling;
   absl::Duration settle_left;
+  // The lease is revoking with a half-done contract, and nobody is at work on it any more.
+  bool half_done = false;
 };
 
 struct Decision {
@@ -38,6 +40,7 @@ struct Decision {
     kGrant,     // `run` to `session`.
     kRevoke,    // The held lease, because of `why`.
     kTakeBack,  // The held lease between two migrations: what runs may commit.
+    kSettle,    // The revoking lease: find out whether a statement still runs.
     kEnd,       // The operation, as `state` with `error`.
   };
   Kind kind = Kind::kNothing;
@@ -49,6 +52,7 @@ struct Decision {
   std::string holder;  // "service@instance"
   OperationState state = OperationState::kRunning;
   std::optional<RunError> error;
+  bool force = false;  // For kSettle: what still runs is not wanted any more.
 };
 
 // `lease_overdue` says that the holder of the held lease has been silent for too long.

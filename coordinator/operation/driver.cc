@@ -171,6 +171,7 @@ absl::Duration Driver::Tick() {
   }
   SyncLessor(*view);
   RenewRow(*leader, *view);
+  view->half_done = options_.lessor->IsHalfDone(view->lease.token.epoch);
   RefreshFleet(*view);
   const absl::Duration now = options_.clock->SinceBoot();
   const Decision decision =
@@ -180,6 +181,7 @@ absl::Duration Driver::Tick() {
     return std::min(decision.retry_in, options_.lessor->UntilOverdue());
   }
   if (decision.kind == Decision::Kind::kTakeBack) return TakeBackHeld(*leader, decision.why);
+  if (decision.kind == Decision::Kind::kSettle) return SettleRevoking(*leader, *view, decision);
   const absl::Status moved = Move(*leader, *view, decision);
   if (moved.ok()) {
     SetWaitingFor("");
@@ -251,6 +253,24 @@ absl::Duration Driver::TakeBackHeld(const LeaderToken& leader, const std::string
     options_.fleet->SendRevoked(held->lease.session, held->lease.token, why);
   }
   return absl::ZeroDuration();  // Not yet: the wait was for the lock. Look again at once.
+}
+
+// Who is at work is looked at again and again, and never waited for in the database: what runs
+// there may be waiting for the end of everybody's snapshots.
+absl::Duration Driver::SettleRevoking(const LeaderToken& leader, const DriverView& view,
+                                      const Decision& decision) {
+  const auto settled = options_.lessor->Settle(leader, view.lease, decision.force);
+  if (!settled.ok()) {
+    base::LogWarning("a run that was taken back could not be settled",
+                     {{"error", std::string(settled.status().message())}});
+    return options_.durations.leader_retry;
+  }
+  if (settled->outcome == SettleOutcome::kBusy) {
+    SetWaitingFor(settled->why.empty() ? decision.why : settled->why);
+    return options_.durations.leader_retry;
+  }
+  SetWaitingFor("");
+  return absl::ZeroDuration();  // Look again at once: the state is new.
 }
 
 }  // namespace lockstep::coordinator

@@ -69,6 +69,8 @@ class Driver {
   absl::Status GrantTo(const LeaderToken& leader, const DriverView& view, const Decision& decision);
   absl::Status RevokeHeld(const LeaderToken& leader, const std::string& why);
   absl::Duration TakeBackHeld(const LeaderToken& leader, const std::string& why);
+  absl::Duration SettleRevoking(const LeaderToken& leader, const DriverView& view,
+                                const Decision& decision);
   void SetWaitingFor(const std::string& why);
 
   const DriverOptions options_;

@@ -21,9 +21,12 @@ std::string BlockedBy(const PendingMigration& m, const std::set<Version>& done_b
     return absl::StrCat("needs backfill ", absl::StrJoin(m.needs_backfill, ", "),
                         ", which has not run");
   }
-  if (!m.transactional)
-    return "cannot run inside a transaction, which this release does not do yet";
   return "";
+}
+
+// Always a run of its own: a contract, and what runs outside of a transaction.
+bool RunsAlone(const PendingMigration& m) {
+  return m.phase == sql::Phase::kContract || !m.transactional;
 }
 
 }  // namespace
@@ -73,15 +76,14 @@ std::optional<Run> NextRun(const Plan& plan) {
   std::optional<Run> run;
   for (const PlanStep& step : plan.steps) {
     const PendingMigration& m = step.migration;
-    const bool extends = run.has_value() && step.kind == StepKind::kRun &&
-                         m.phase != sql::Phase::kContract && m.version == run->last + 1 &&
-                         run->last - run->first + 1 < kMaxRun;
+    const bool extends = run.has_value() && step.kind == StepKind::kRun && !RunsAlone(m) &&
+                         m.version == run->last + 1 && run->last - run->first + 1 < kMaxRun;
     if (run.has_value() && !extends) break;
     if (step.kind == StepKind::kBlocked) break;
     if (step.kind == StepKind::kLeftWaiting) continue;
     if (!run.has_value()) {
       run = Run{m.version, m.version};
-      if (m.phase == sql::Phase::kContract) break;  // Always a run of its own.
+      if (RunsAlone(m)) break;
     } else {
       run->last = m.version;
     }

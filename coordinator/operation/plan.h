@@ -55,7 +55,7 @@ struct Run {
 };
 
 // The next run of a plan: consecutive transactional non-contracts, at most kMaxRun, or one
-// contract. Absent when nothing can run.
+// contract, or one migration outside of a transaction. Absent when nothing can run.
 std::optional<Run> NextRun(const Plan& plan);
 
 // Identifies a plan: SHA-256 over applied, target and each step's version and kind, 32 bytes. The

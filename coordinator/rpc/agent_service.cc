@@ -84,6 +84,7 @@ absl::Status AgentServiceImpl::DoFetchRun(const v1::FetchRunRequest& request,
     migration->set_sql(text.sql);
     migration->set_contract(text.contract);
     migration->set_group(run.groups[i]);
+    migration->set_outside_transaction(!text.transactional);
   }
   response.set_owner_role(run.settings.owner_role);
   response.set_search_path(run.settings.search_path);

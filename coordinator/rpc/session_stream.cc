@@ -183,11 +183,13 @@ void SessionStream::ResumeLease(const v1::Hello& hello) {
 }
 
 void SessionStream::HandleProgress(const v1::RunProgress& progress) {
-  const bool current =
-      peers_->lessor->Progress(FromProto(progress.token()), {.version = progress.version(),
-                                                             .statement = progress.statement(),
-                                                             .statements = progress.statements(),
-                                                             .committed = progress.committed()});
+  const bool current = peers_->lessor->Progress(
+      FromProto(progress.token()), {.version = progress.version(),
+                                    .statement = progress.statement(),
+                                    .statements = progress.statements(),
+                                    .committed = progress.committed(),
+                                    .activity = progress.activity(),
+                                    .percent = progress.has_percent() ? progress.percent() : -1});
   if (!current) return;
   if (progress.committed() != committed_) {
     committed_ = progress.committed();

@@ -46,7 +46,7 @@ constexpr char kMigrations[] = R"sql(
 SELECT m.version, m.title, m.phase, m.transactional, m.digest, m.chain_hash, m.published_by,
        extract(epoch FROM m.published_at), extract(epoch FROM h.applied_at),
        extract(epoch FROM h.duration), h.applied_by, h.how, h.lease_epoch,
-       l.state = 'held' AND m.version BETWEEN l.first AND l.last AND h.version IS NULL,
+       l.state <> 'idle' AND m.version BETWEEN l.first AND l.last AND h.version IS NULL,
        h.version IS NULL AND NOT EXISTS (
          SELECT FROM lockstep.migration e
           WHERE e.version > c.applied AND e.version < m.version AND e.phase <> 'contract')
@@ -240,7 +240,8 @@ absl::StatusOr<std::vector<MigrationText>> ReadTexts(Connection& connection, Ver
   ASSIGN_OR_RETURN(
       const auto result,
       connection.Query(
-          "SELECT version, title, digest, chain_hash, sql, phase = 'contract', sharing FROM ("
+          "SELECT version, title, digest, chain_hash, sql, phase = 'contract', sharing, "
+          "transactional FROM ("
           "  SELECT m.*, sum(length(sql)) OVER (ORDER BY version) - length(sql) AS before"
           "    FROM lockstep.migration m WHERE version BETWEEN $1 AND $2) x "
           "WHERE before = 0 OR before + length(sql) <= $3 ORDER BY version",
@@ -250,7 +251,8 @@ absl::StatusOr<std::vector<MigrationText>> ReadTexts(Connection& connection, Ver
     texts.push_back({.entry = {row.Int(0), row.Text(1), row.Bytes(2), row.Bytes(3)},
                      .sql = row.Bytes(4),
                      .contract = row.Bool(5),
-                     .sharing = chain::ParseSharing(row.Text(6))});
+                     .sharing = chain::ParseSharing(row.Text(6)),
+                     .transactional = row.Bool(7)});
   }
   if (texts.empty()) {
     return base::MakeError(absl::StatusCode::kNotFound, "MIGRATION_NOT_FOUND",

@@ -54,6 +54,7 @@ struct MigrationText {
   std::string sql;
   bool contract = false;
   chain::Sharing sharing = chain::Sharing::kAlone;
+  bool transactional = true;
 };
 // Versions [first, last], in order, at most `max_bytes` of SQL but at least one.
 absl::StatusOr<std::vector<MigrationText>> ReadTexts(postgres::Connection& connection,

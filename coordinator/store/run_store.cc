@@ -22,15 +22,32 @@ SELECT a.pid, a.usename, pg_terminate_backend(a.pid)
    AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.granted
                   AND l.relation = 'lockstep.run_lock'::regclass))sql";
 
+// The backend that has the lock of statements. Whoever only sits there with it serves an agent that
+// is stopped or gone: one that is at work would be busy, or would have gone on.
+constexpr char kHolder[] = R"sql(
+SELECT a.pid, a.backend_start::text, a.state NOT IN ('active', 'fastpath function call'),
+       extract(epoch FROM clock_timestamp() - a.state_change), p.phase,
+       CASE WHEN p.blocks_total > 0 THEN trunc(100 * p.blocks_done::numeric / p.blocks_total)::int END
+  FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p USING (pid)
+ WHERE a.pid = lockstep.statement_lock_holder())sql";
+
+// All in one statement, so a reused process id is not hit.
+constexpr char kTerminateHolder[] = R"sql(
+SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a
+ WHERE a.pid = lockstep.statement_lock_holder() AND a.pid = $1 AND a.backend_start::text = $2)sql";
+
 }  // namespace
 
 absl::StatusOr<LeaseRow> ReadLease(Connection& connection) {
   ASSIGN_OR_RETURN(const auto result,
                    connection.Query("SELECT epoch, lease_id, state = 'held', session, operation, "
-                                    "first, last FROM lockstep.lease"));
+                                    "first, last, state = 'revoking', "
+                                    "NOT lockstep.runs_alone(first) FROM lockstep.lease"));
   const auto& row = result.only();
   return LeaseRow{.token = {.epoch = row.Long(0), .lease_id = row.Text(1)},
                   .held = row.Bool(2),
+                  .revoking = row.Bool(7),
+                  .transactional = row.Bool(8),
                   .session = row.Text(3),
                   .operation = row.Text(4),
                   .first = row.Int(5),
@@ -119,6 +136,44 @@ absl::StatusOr<int> TerminateBlockersOf(Connection& connection, int waiter) {
   }
   if (!result.rows.empty()) LOCKSTEP_FAILPOINT("leader.after_terminate", connection.socket());
   return static_cast<int>(result.rows.size());
+}
+
+absl::StatusOr<SettleOutcome> SettleRun(Connection& connection, const LeaderToken& leader,
+                                        int64_t epoch) {
+  std::string outcome;
+  RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const auto result,
+                     connection.Query("SELECT lockstep.settle_run($1, $2, $3)",
+                                      {Param(leader.epoch), Param(leader.holder), Param(epoch)}));
+    outcome = result.only().Text(0);
+    return absl::OkStatus();
+  }));
+  if (outcome == "ended") return SettleOutcome::kEnded;
+  if (outcome == "busy") return SettleOutcome::kBusy;
+  return outcome == "half_done" ? SettleOutcome::kHalfDone : SettleOutcome::kGone;
+}
+
+absl::StatusOr<std::optional<StatementHolder>> ReadStatementHolder(Connection& connection) {
+  ASSIGN_OR_RETURN(const auto result, connection.Query(kHolder));
+  if (result.empty()) return std::nullopt;
+  const auto& row = result.rows.front();
+  return StatementHolder{.pid = row.Int(0),
+                         .backend_start = row.Text(1),
+                         .sits_idle = row.Bool(2),
+                         .since = DurationOf(row, 3),
+                         .phase = row.Text(4),
+                         .percent = row.IsNull(5) ? -1 : row.Int(5)};
+}
+
+absl::StatusOr<bool> TerminateStatementHolder(Connection& connection,
+                                              const StatementHolder& holder) {
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query(kTerminateHolder, {Param(holder.pid), Param(holder.backend_start)}));
+  if (result.empty()) return false;
+  base::LogWarning("backend of a revoked run terminated",
+                   {{"pid", absl::StrCat(holder.pid)}, {"lock", "statements"}});
+  return true;
 }
 
 }  // namespace lockstep::coordinator

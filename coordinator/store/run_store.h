@@ -57,6 +57,38 @@ absl::StatusOr<bool> CompleteRun(postgres::Connection& connection, const LeaderT
 // Returns how many. `waiter` is the backend of a RevokeRun.
 absl::StatusOr<int> TerminateBlockersOf(postgres::Connection& connection, int waiter);
 
+// ---- Taking back a run outside of a transaction (f10_concurrent.sql). RevokeRun leaves it
+// revoking: a statement may still run, in a backend that has the lock of statements.
+
+enum class SettleOutcome {
+  kEnded,     // Nobody is at work; the lease is idle.
+  kBusy,      // Somebody has the lock of statements.
+  kHalfDone,  // A contract was begun: the same run has to be granted again.
+  kGone,      // The lease has moved on since `epoch` was read.
+};
+
+// Ends it when nobody is at work. Never waits for who is.
+absl::StatusOr<SettleOutcome> SettleRun(postgres::Connection& connection, const LeaderToken& leader,
+                                        int64_t epoch);
+
+struct StatementHolder {
+  int pid = 0;
+  std::string backend_start;  // As PostgreSQL writes it.
+  bool sits_idle = false;     // It has the lock, and runs nothing.
+  absl::Duration since;       // How long it has been doing, or not doing, what it does.
+  std::string phase;          // Of a build: "building index: scanning table"; "" for others.
+  int percent = -1;           // How far that is; -1 when not known.
+};
+
+// The backend that has the lock of statements; absent when none has it.
+absl::StatusOr<std::optional<StatementHolder>> ReadStatementHolder(
+    postgres::Connection& connection);
+
+// Terminates that backend, if it is still the one that has the lock. False when it is not.
+// PERMISSION_DENIED when it is a superuser's and we are none.
+absl::StatusOr<bool> TerminateStatementHolder(postgres::Connection& connection,
+                                              const StatementHolder& holder);
+
 }  // namespace lockstep::coordinator
 
 #endif  // LOCKSTEP_COORDINATOR_STORE_RUN_STORE_H_

@@ -45,6 +45,9 @@ struct ChainRow {
 struct LeaseRow {
   LeaseToken token;
   bool held = false;
+  // Taken back, while a statement outside of a transaction may still run; `first` is its version.
+  bool revoking = false;
+  bool transactional = true;  // Of its run.
   std::string session;
   std::string operation;
   Version first = 0;

@@ -56,6 +56,8 @@ v1::RunningStep RunningOf(const OperationView& view) {
   step.set_title(view.running_title);
   step.set_statement(held.progress.statement);
   step.set_statements(held.progress.statements);
+  step.set_activity(held.progress.activity);
+  if (held.progress.percent >= 0) step.set_percent(held.progress.percent);
   step.set_holder(held.holder);
   step.set_lease_epoch(held.lease.token.epoch);
   *step.mutable_elapsed() = ToProto(view.running_for);

@@ -90,7 +90,8 @@ absl::StatusOr<apply::RunSpec> LocalAgent::Fetch(const coordinator::LeaseOffer& 
                             .title = std::move(text.entry.title),
                             .sql = std::move(text.sql),
                             .digest = std::move(text.entry.digest),
-                            .group = part.groups[i]});
+                            .group = part.groups[i],
+                            .transactional = text.transactional});
     }
     spec.settings = {.owner_role = part.settings.owner_role,
                      .search_path = part.settings.search_path,
@@ -110,7 +111,9 @@ apply::RunResult LocalAgent::Apply(const coordinator::LeaseOffer& offer, const a
       options_.lessor->Progress(offer.token, {.version = progress.version,
                                               .statement = progress.statement,
                                               .statements = progress.statements,
-                                              .committed = progress.committed});
+                                              .committed = progress.committed,
+                                              .activity = progress.activity,
+                                              .percent = progress.percent});
     });
     finish.Set();
   });

@@ -27,15 +27,16 @@ std::vector<Command> DiscardButPlans() {
 
 // Files are UTF-8, and the split into statements assumes standard strings. The name is set here too
 // because a connection string may carry another.
-Command GiveUpLocksAndSet(const std::string& application_name, bool check_client) {
+Command GiveUpLocksAndSet(const std::string& application_name, const char* check_interval) {
   Command command{
       "SELECT pg_catalog.pg_advisory_unlock_all(),"
       " pg_catalog.set_config('client_encoding', 'UTF8', false),"
       " pg_catalog.set_config('standard_conforming_strings', 'on', false),"
       " pg_catalog.set_config('application_name', $1, false)",
       {postgres::Param(application_name)}};
-  if (check_client) {
-    command.sql += ", pg_catalog.set_config('client_connection_check_interval', '200ms', false)";
+  if (check_interval != nullptr) {
+    command.sql += ", pg_catalog.set_config('client_connection_check_interval', $2, false)";
+    command.params.push_back(postgres::Param(check_interval));
   }
   return command;
 }
@@ -44,14 +45,15 @@ Command GiveUpLocksAndSet(const std::string& application_name, bool check_client
 // instead of finishing its statement first, so a revoke need not wait for it. Some platforms
 // cannot; there the revoke terminates it.
 absl::StatusOr<Command> ApplySettings(postgres::ScriptSession& session,
-                                      const std::string& application_name) {
+                                      const MigrationSessionOptions& options) {
   if (session.server_version() >= kChecksClientSince) {
-    const Command command = GiveUpLocksAndSet(application_name, true);
+    const Command command =
+        GiveUpLocksAndSet(options.application_name, options.outlives_client ? "0" : "200ms");
     const absl::Status status = session.Execute(command.sql, command.params).status();
     if (status.ok()) return command;
     if (postgres::IsConnectionLost(status)) return status;
   }
-  const Command command = GiveUpLocksAndSet(application_name, false);
+  const Command command = GiveUpLocksAndSet(options.application_name, nullptr);
   RETURN_IF_ERROR(session.Execute(command.sql, command.params).status());
   return command;
 }
@@ -65,7 +67,7 @@ absl::StatusOr<MigrationSession> OpenMigrationSession(const MigrationSessionOpti
                    postgres::ScriptSession::Open({.conninfo = options.conninfo,
                                                   .application_name = options.application_name}));
   RETURN_IF_ERROR(Preflight(*opened.session, options.preflight));
-  ASSIGN_OR_RETURN(Command settings, ApplySettings(*opened.session, options.application_name));
+  ASSIGN_OR_RETURN(Command settings, ApplySettings(*opened.session, options));
   settings.then = postgres::Then::kSync;
   opened.reset.push_back(std::move(settings));
   return opened;

@@ -24,6 +24,8 @@ struct MigrationSessionOptions {
   std::string conninfo;
   std::string application_name;
   PreflightOptions preflight;
+  // The backend goes on with its statement when this process has died (run_concurrent.h).
+  bool outlives_client = false;
 };
 
 struct MigrationSession {

@@ -10,6 +10,7 @@
 
 #include "engine/apply/migration_session.h"
 #include "engine/apply/outcome.h"
+#include "engine/apply/run_concurrent.h"
 #include "engine/apply/run_group.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"
@@ -66,6 +67,10 @@ class Runner {
     if (!migrations.ok()) {
       return End(RunOutcome::kNotStarted,
                  ReadErrorOf(spec_.items.front().version, migrations.status()));
+    }
+    if (migrations->size() == 1 &&
+        !(migrations->front().transactional && spec_.items.front().transactional)) {
+      return ApplyOutsideTransaction(spec_, migrations->front(), cancellation_, observer_);
     }
     for (size_t at = 0; at < migrations->size();) {
       const std::span<const chain::Migration> together =

@@ -1,6 +1,7 @@
 // A leased run: consecutive transactional migrations, each in its own fenced transaction, on one
 // connection; or in groups that share one (run_group.h), where the run says so. Stops at the first
-// that fails; those before it stay committed, also those of its group.
+// that fails; those before it stay committed, also those of its group. Or one migration outside of
+// a transaction (run_concurrent.h), which is always a run of its own.
 //
 //   Cancellation cancellation;
 //   RunResult result = ApplyRun(spec, cancellation, observer);   // blocks; the worker's thread
@@ -37,6 +38,9 @@ struct RunItem {
   // The first version of the group that it shares a transaction with; its own version, or 0, when
   // it shares with none before it. Advice: whatever the database refuses is applied one by one.
   chain::Version group = 0;
+  // False when the database says that it cannot run inside a transaction, although its text alone
+  // may not show it.
+  bool transactional = true;
 };
 
 struct RunSpec {

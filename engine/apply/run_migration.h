@@ -48,10 +48,14 @@ struct Progress {
   int statement = 0;             // The one that runs now, from 1; 0 before the first.
   int statements = 0;            // How many the version has.
   chain::Version committed = 0;  // The newest version of the run that is committed; 0 for none.
+  // What a long statement outside of a transaction does, or waits for: "building index: scanning
+  // table"; "" when nothing is known. How far that is; -1 when it is not known.
+  std::string activity = {};
+  int percent = -1;
 };
 
-// Called by the running thread when a statement's turn comes and after the last; must be quick, the
-// server does not wait for it.
+// Called when a statement's turn comes and after the last, and while a long one runs outside of a
+// transaction; by one thread at a time. Must be quick, the server does not wait for it.
 using Observer = std::function<void(const Progress&)>;
 
 struct MigrationContext {

@@ -26,7 +26,7 @@ struct Mapping {
 };
 
 // The longest prefix comes first where one is the beginning of another.
-constexpr std::array<Mapping, 31> kMappings = {{
+constexpr std::array<Mapping, 32> kMappings = {{
     {"LS001", StatusCode::kFailedPrecondition, "FENCED"},
     {"LS002", StatusCode::kFailedPrecondition, "FENCE_BROKEN"},
     {"LS003", StatusCode::kFailedPrecondition, "WRONG_ISOLATION"},
@@ -34,6 +34,7 @@ constexpr std::array<Mapping, 31> kMappings = {{
     {"LS005", StatusCode::kFailedPrecondition, "GATE_CLOSED"},
     {"LS006", StatusCode::kFailedPrecondition, "REPLICATION_ROLE"},
     {"LS007", StatusCode::kFailedPrecondition, "DIGEST_MISMATCH"},
+    {"LS008", StatusCode::kFailedPrecondition, "LOCK_NOT_HELD"},
     {"LS010", StatusCode::kUnavailable, "NOT_LEADER"},
     {"LS011", StatusCode::kAborted, "BUSY"},
     {"LS012", StatusCode::kAborted, "CHAIN_DIVERGED"},

@@ -58,7 +58,8 @@ TEST(Fence, RefusesACommitInsideAProcedureAndInDynamicSql) {
   LeasedDatabase other;
   ExpectNothingRemains(
       other,
-      other.ApplyOne("CREATE TABLE smuggled (id int); DO $$ BEGIN EXECUTE reverse('TIMMOC'); END $$;"),
+      other.ApplyOne(
+          "CREATE TABLE smuggled (id int); DO $$ BEGIN EXECUTE reverse('TIMMOC'); END $$;"),
       "SQL_ERROR");
 }
 

@@ -38,6 +38,12 @@ chain::Sharing SharingOf(const std::string& sql) {
   return migration.ok() ? chain::SharingOf(*migration) : chain::Sharing::kAlone;
 }
 
+// As the review would tell it; a file that cannot be read counts as a transaction.
+bool IsTransactional(const std::string& sql) {
+  const auto migration = chain::ReadMigration("001_step.sql", sql);
+  return !migration.ok() || migration->transactional;
+}
+
 // Schema lockstep, made once for the shared server; a server of the test's own gets it afresh.
 TestDatabaseOptions WithCatalog(PostgresServer* server) {
   if (server != nullptr) return {.server = server};
@@ -60,10 +66,10 @@ void LeasedDatabase::Publish(const std::string& sql) {
   const std::string digest = chain::DigestOf(chain::NormalizeText(sql));
   db_.Query(
       "INSERT INTO lockstep.migration (version, title, phase, transactional, sql, digest,"
-      " digest_algorithm, chain_hash, published_by, sharing) VALUES ($1, $2, 'expand', true, $3,"
+      " digest_algorithm, chain_hash, published_by, sharing) VALUES ($1, $2, 'expand', $6, $3,"
       " $4, 'ls1', $4, 'test', $5)",
       {Param(head_), Param(title), BytesParam(sql), BytesParam(digest),
-       Param(chain::SharingName(SharingOf(sql)))});
+       Param(chain::SharingName(SharingOf(sql))), Param(IsTransactional(sql))});
   db_.Query("UPDATE lockstep.chain SET head = $1", {Param(head_)});
   published_.push_back({.version = head_, .title = title, .sql = sql, .digest = digest});
 }

@@ -87,8 +87,11 @@ TEST_F(RightsTest, EveryTableAndColumnHasAComment) {
       "");
 }
 
-TEST_F(RightsTest, AgentsMayOpenCloseAndAskForTheOutcomeOnly) {
-  EXPECT_EQ(ExecutableBy("lockstep_agents"), "close close_group open open_group outcome");
+TEST_F(RightsTest, AgentsMayOpenCloseWriteDownStatementsAndAskForTheOutcomeOnly) {
+  EXPECT_EQ(
+      ExecutableBy("lockstep_agents"),
+      "begin_statement close close_group end_statement lock_statements open open_group outcome "
+      "plan_statements statement_lock_holder");
   EXPECT_EQ(
       TablesFor("lockstep_agents", "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"),
       "");

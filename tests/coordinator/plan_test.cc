@@ -107,12 +107,13 @@ TEST(PlanTest, ABackfillThatHasNotRunBlocks) {
   EXPECT_EQ(RunOf(plan), (coordinator::Run{1, 1}));
 }
 
-TEST(PlanTest, ANonTransactionalMigrationBlocksForNow) {
-  PendingMigration concurrently = Expand(1);
+TEST(PlanTest, WhatRunsOutsideOfATransactionIsARunOfItsOwn) {
+  PendingMigration concurrently = Expand(2);
   concurrently.transactional = false;
-  const Plan plan = MakePlan(Input({concurrently, Expand(2)}), 0, false);
-  EXPECT_EQ(Text(plan), "[1]");
-  EXPECT_EQ(NextRun(plan), std::nullopt);
+  const Plan plan = MakePlan(Input({Expand(1), concurrently, Expand(3)}), 0, false);
+  EXPECT_EQ(Text(plan), "1 2 3");
+  EXPECT_EQ(RunOf(plan), (coordinator::Run{1, 1}));
+  EXPECT_EQ(RunOf(MakePlan(Input({concurrently, Expand(3)}), 0, false)), (coordinator::Run{2, 2}));
 }
 
 TEST(PlanTest, ARunIsCutAtItsLimit) {

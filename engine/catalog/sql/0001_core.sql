@@ -149,7 +149,7 @@ COMMENT ON COLUMN lockstep.lease.session IS 'Who holds it';
 COMMENT ON COLUMN lockstep.lease.operation IS 'For which operation';
 COMMENT ON COLUMN lockstep.lease.first IS 'First version of the run';
 COMMENT ON COLUMN lockstep.lease.last IS 'Last version of the run';
-COMMENT ON COLUMN lockstep.lease.state IS 'idle, held or revoking';
+COMMENT ON COLUMN lockstep.lease.state IS 'idle, held, or revoking: taken back, while a statement outside of a transaction may still run';
 COMMENT ON COLUMN lockstep.lease.expires_at IS 'When a leader that knows nothing else may try to revoke it';
 
 CREATE TABLE lockstep.history (
@@ -195,6 +195,37 @@ COMMENT ON COLUMN lockstep.opened.epoch IS 'First half of the token';
 COMMENT ON COLUMN lockstep.opened.lease_id IS 'Second half of the token';
 COMMENT ON COLUMN lockstep.opened.xid IS 'The transaction';
 COMMENT ON COLUMN lockstep.opened.opened_at IS 'When it was opened';
+
+CREATE TABLE lockstep.intent (
+  version integer NOT NULL REFERENCES lockstep.migration (version),
+  statement integer NOT NULL CHECK (statement > 0),
+  last_statement integer NOT NULL CHECK (last_statement >= statement),
+  kind text NOT NULL,
+  object text NOT NULL,
+  state text NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'running', 'done', 'adopted', 'cleaned')),
+  lease_epoch bigint,
+  backend_pid integer,
+  backend_start timestamptz,
+  started_at timestamptz,
+  ended_at timestamptz,
+  tries integer NOT NULL DEFAULT 0,
+  evidence jsonb NOT NULL DEFAULT '{}',
+  PRIMARY KEY (version, statement)
+);
+COMMENT ON TABLE lockstep.intent IS 'What a migration outside of a transaction is about to do, does and has done, a statement at a time';
+COMMENT ON COLUMN lockstep.intent.version IS 'Which migration';
+COMMENT ON COLUMN lockstep.intent.statement IS 'Number of its statement, from 1; of statements that share a transaction the first';
+COMMENT ON COLUMN lockstep.intent.last_statement IS 'Of statements that share a transaction the last; else the same number';
+COMMENT ON COLUMN lockstep.intent.kind IS 'What it does, which decides what is done about a half of it';
+COMMENT ON COLUMN lockstep.intent.object IS 'To what, as the file names it';
+COMMENT ON COLUMN lockstep.intent.state IS 'planned; running: it may have begun; done; adopted: found done; cleaned: it failed and left nothing';
+COMMENT ON COLUMN lockstep.intent.lease_epoch IS 'First half of the token under which its state was last changed';
+COMMENT ON COLUMN lockstep.intent.backend_pid IS 'The backend that runs it, or ran it last';
+COMMENT ON COLUMN lockstep.intent.backend_start IS 'When that backend started: process ids are used again';
+COMMENT ON COLUMN lockstep.intent.started_at IS 'When it was begun for the last time';
+COMMENT ON COLUMN lockstep.intent.ended_at IS 'When that ended; NULL while it runs';
+COMMENT ON COLUMN lockstep.intent.tries IS 'How often it was begun';
+COMMENT ON COLUMN lockstep.intent.evidence IS 'What the catalog showed afterwards';
 
 CREATE TABLE lockstep.gate_lock ();
 COMMENT ON TABLE lockstep.gate_lock IS 'Never written: queues admissions (ROW SHARE) and grants (EXCLUSIVE) fairly';

@@ -6,26 +6,36 @@
 
 -- Grants versions p_first..p_last to a session. Raises LS011 when a run is in flight or the lease moved
 -- on since p_seen_epoch was read, LS004 when the run is not what comes next, LS005 when a contract
--- still concerns somebody.
+-- still concerns somebody. A run that was taken back with a half-done contract (f10_concurrent.sql) is
+-- granted again out of `revoking`: `inflight` has stood all the time.
 CREATE OR REPLACE FUNCTION lockstep.grant_run(p_epoch bigint, p_holder uuid, p_seen_epoch bigint,
   p_first integer, p_last integer, p_session uuid, p_who text, p_operation text, p_ttl interval)
 RETURNS TABLE (epoch bigint, lease_id uuid, expires_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
-DECLARE contracts bigint; plain bigint; concerned bigint; granted record; op_state text;
+DECLARE contracts bigint; plain bigint; alone bigint; concerned bigint; granted record; op_state text;
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   LOCK TABLE lockstep.gate_lock IN EXCLUSIVE MODE;  -- Open admissions first, later ones wait.
-  UPDATE lockstep.chain c SET gate_seq = c.gate_seq + 1, inflight = p_last WHERE c.inflight IS NULL;
+  UPDATE lockstep.chain c SET gate_seq = c.gate_seq + 1, inflight = p_last WHERE c.inflight IS NULL
+      OR c.inflight = p_last AND EXISTS (SELECT FROM lockstep.lease x
+           WHERE x.state = 'revoking' AND x.first = p_first AND x.last = p_last AND lockstep.is_half_done(p_last));
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS011', MESSAGE = 'a run is in flight already';
   END IF;
-  SELECT count(*) FILTER (WHERE m.phase = 'contract'), count(*) FILTER (WHERE m.phase <> 'contract')
-    INTO contracts, plain FROM lockstep.migration m WHERE m.version BETWEEN p_first AND p_last;
+  SELECT count(*) FILTER (WHERE m.phase = 'contract'), count(*) FILTER (WHERE m.phase <> 'contract'),
+         count(*) FILTER (WHERE NOT m.transactional)
+    INTO contracts, plain, alone FROM lockstep.migration m WHERE m.version BETWEEN p_first AND p_last;
   -- A run that reached beyond the head would never end by close.
   IF p_last < p_first OR plain + contracts <> p_last - p_first + 1 OR lockstep.next_violation(p_first) IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('versions %s to %s are not next: %s', p_first, p_last,
       coalesce(lockstep.next_violation(p_first), 'not all of them are published'));
+  END IF;
+  -- What runs outside of a transaction is a run of its own: no key share keeps its token current to its
+  -- end, so how it is taken back must not touch anything else.
+  IF alone > 0 AND p_first <> p_last THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format(
+      'versions %s to %s are no run: one of them runs outside of a transaction', p_first, p_last);
   END IF;
   IF contracts > 0 THEN
     PERFORM 1 FROM lockstep.chain c WHERE c.settled_incarnation = c.incarnation;
@@ -43,7 +53,7 @@ BEGIN
   END IF;
   UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = gen_random_uuid(), session = p_session,
     operation = p_operation, first = p_first, last = p_last, state = 'held', expires_at = clock_timestamp() + p_ttl
-   WHERE x.state = 'idle' AND x.epoch = p_seen_epoch RETURNING x.epoch, x.lease_id, x.expires_at INTO granted;
+   WHERE (x.state = 'idle' OR x.state = 'revoking' AND x.last = p_last) AND x.epoch = p_seen_epoch RETURNING x.epoch, x.lease_id, x.expires_at INTO granted;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS011', MESSAGE = 'the lease is held or has moved on';
   END IF;
@@ -98,7 +108,9 @@ BEGIN
 END $$;
 
 -- Takes a run back. Waits for the holder's open transaction (the caller's lock_timeout applies), so
--- that afterwards nothing of the old token can commit. False when the run ended meanwhile.
+-- that afterwards nothing of the old token can commit. False when the run ended meanwhile. A statement
+-- outside of a transaction may still run then: such a run is `revoking`, with `inflight`, until
+-- lockstep.settle_run found that none does.
 CREATE OR REPLACE FUNCTION lockstep.revoke_run(p_epoch bigint, p_holder uuid, p_lease_epoch bigint,
   p_lease uuid, p_reason text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -106,12 +118,15 @@ DECLARE l record;
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   LOCK TABLE lockstep.run_lock IN EXCLUSIVE MODE;
-  SELECT x.operation, x.first, x.last INTO l FROM lockstep.lease x;
-  UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = NULL, state = 'idle', session = NULL, expires_at = NULL
+  SELECT x.operation, x.first, x.last, lockstep.runs_alone(x.first) AS alone INTO l FROM lockstep.lease x;
+  UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = NULL, session = NULL, expires_at = NULL,
+    state = CASE WHEN l.alone THEN 'revoking' ELSE 'idle' END
    WHERE x.epoch = p_lease_epoch AND x.lease_id = p_lease AND x.state = 'held';
   IF NOT FOUND THEN RETURN false; END IF;
-  -- Left standing, inflight would block every later grant for ever.
-  UPDATE lockstep.chain c SET inflight = NULL;
+  IF NOT l.alone THEN
+    -- Left standing, inflight would block every later grant for ever.
+    UPDATE lockstep.chain c SET inflight = NULL;
+  END IF;
   UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = 'revoked', error = jsonb_build_object('message', p_reason)
    WHERE a.lease_epoch = p_lease_epoch AND a.ended_at IS NULL;
   PERFORM lockstep.emit('run_revoked', l.first, l.operation,
@@ -126,19 +141,22 @@ END $$;
 CREATE OR REPLACE FUNCTION lockstep.complete_run(p_epoch bigint, p_holder uuid, p_lease_epoch bigint,
   p_lease uuid, p_outcome text, p_committed integer, p_error jsonb)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE gave_back boolean := false;
+DECLARE gave_back boolean := false; alone boolean;
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   -- A late report of an old token must not queue behind the transaction of the present holder.
   PERFORM 1 FROM lockstep.lease x WHERE x.epoch = p_lease_epoch AND x.lease_id = p_lease AND x.state = 'held';
   IF FOUND THEN
     LOCK TABLE lockstep.run_lock IN EXCLUSIVE MODE;
-    UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = NULL, state = 'idle', session = NULL, expires_at = NULL
+    SELECT lockstep.runs_alone(x.first) INTO alone FROM lockstep.lease x;
+    UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = NULL, session = NULL, expires_at = NULL,
+      state = CASE WHEN alone THEN 'revoking' ELSE 'idle' END
      WHERE x.epoch = p_lease_epoch AND x.lease_id = p_lease AND x.state = 'held';
     gave_back := FOUND;
   END IF;
   IF NOT gave_back THEN RETURN false; END IF;
-  UPDATE lockstep.chain c SET inflight = NULL;
+  -- A holder that lost its connection does not know whether its statement still runs.
+  IF NOT alone THEN UPDATE lockstep.chain c SET inflight = NULL; END IF;
   UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = p_outcome, committed = nullif(p_committed, 0), error = p_error
    WHERE a.lease_epoch = p_lease_epoch AND a.ended_at IS NULL;
   IF FOUND AND p_error IS NOT NULL THEN
@@ -189,7 +207,11 @@ BEGIN
   IF why IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('version %s is not next: %s', p_version, why);
   END IF;
-  SELECT x.phase INTO m FROM lockstep.migration x WHERE x.version = p_version;
+  SELECT x.phase, x.transactional INTO m FROM lockstep.migration x WHERE x.version = p_version;
+  -- Of a migration outside of a transaction this opens a part, or its end; either under its lock.
+  IF NOT m.transactional AND NOT lockstep.holds_statement_lock() THEN
+    RAISE EXCEPTION USING ERRCODE = 'LS008', MESSAGE = format('version %s runs outside of a transaction, under the lock of statements', p_version);
+  END IF;
   -- A contract is a run of its own and in flight: the token of a longer run must not open one, because
   -- only `inflight` keeps out the instances it concerns until it commits.
   IF m.phase = 'contract' AND (l.first <> l.last OR lockstep.concerned_sessions(p_version) > 0 OR NOT EXISTS (
@@ -202,7 +224,7 @@ END $$;
 -- effect. Called once, after open, in the same transaction.
 CREATE OR REPLACE FUNCTION lockstep.close(p_epoch bigint, p_lease uuid, p_version integer, p_digest bytea)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE o record; l record; r bigint;
+DECLARE o record; l record; r bigint; undone integer; began timestamptz;
 BEGIN
   DELETE FROM lockstep.opened x WHERE x.xid = pg_current_xact_id_if_assigned() AND x.epoch = p_epoch
      AND x.lease_id = p_lease AND x.version = p_version AND x.last IS NULL RETURNING * INTO o;
@@ -212,7 +234,7 @@ BEGIN
   IF current_setting('session_replication_role') <> 'origin' THEN
     RAISE EXCEPTION USING ERRCODE = 'LS006', MESSAGE = 'session_replication_role was changed: triggers and foreign keys were switched off';
   END IF;
-  SELECT x.session, x.operation, x.last, m.phase, m.title, m.digest, coalesce(a.holder, '') AS who INTO l
+  SELECT x.session, x.operation, x.last, m.phase, m.title, m.digest, m.transactional, coalesce(a.holder, '') AS who INTO l
     FROM lockstep.lease x LEFT JOIN lockstep.migration m ON m.version = p_version
     LEFT JOIN lockstep.attempt a ON a.lease_epoch = p_epoch
    WHERE x.epoch = p_epoch AND x.lease_id = p_lease AND x.state = 'held' FOR KEY SHARE OF x;
@@ -225,8 +247,17 @@ BEGIN
   IF l.digest IS DISTINCT FROM p_digest THEN
     RAISE EXCEPTION USING ERRCODE = 'LS007', MESSAGE = format('version %s is published with another digest than the one that ran', p_version);
   END IF;
+  began := o.opened_at;
+  IF NOT l.transactional THEN
+    -- The effect was committed statement by statement: the row says that all of it was.
+    SELECT min(i.statement) FILTER (WHERE i.state NOT IN ('done', 'adopted')), coalesce(min(i.started_at), began)
+      INTO undone, began FROM lockstep.intent i WHERE i.version = p_version;
+    IF undone IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'LS002', MESSAGE = format('statement %s of version %s is not done', undone, p_version);
+    END IF;
+  END IF;
   INSERT INTO lockstep.history (version, digest, lease_epoch, lease_id, xid, applied_at, duration, session, applied_by, backend_pid, how)
-  VALUES (p_version, l.digest, p_epoch, p_lease, o.xid, clock_timestamp(), clock_timestamp() - o.opened_at,
+  VALUES (p_version, l.digest, p_epoch, p_lease, o.xid, clock_timestamp(), clock_timestamp() - began,
     l.session, l.who, pg_backend_pid(), 'run');
   -- Only its own barrier; clearing any barrier at the end of a run once dropped a foreign one. The
   -- revision is taken here too: emit would change the same row once more.

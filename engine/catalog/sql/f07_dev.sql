@@ -32,6 +32,7 @@ BEGIN
   END IF;
   DELETE FROM lockstep.backfill b WHERE b.state = 'not run';
   IF p_from BETWEEN 1 AND c.head THEN
+    DELETE FROM lockstep.intent i WHERE i.version >= p_from;  -- What they left is in the database all the same.
     DELETE FROM lockstep.migration m WHERE m.version >= p_from;
     UPDATE lockstep.chain x SET head = p_from - 1, chain_hash = coalesce(
       (SELECT m.chain_hash FROM lockstep.migration m WHERE m.version = p_from - 1), decode(repeat('00', 32), 'hex'));
