@@ -388,13 +388,14 @@ proctype Coordinator(byte id) {
        :: LEADS && lease==REVOKING && ADVISORYFREE ->
           CHECK(leaderepoch==mine, I5_broken);
           if
-          :: index==VALID -> record(); epoch++; idle()                        /* adopt */
+          :: index==VALID -> record(); epoch++; idle()                        /* the leader may adopt ... */
 #if defined(NTXC) && !defined(HALFLOST)
-          :: index==INVALID && grants<GRANTS -> take()                        /* half of a contract: only forward, inflight stays */
-          :: index==INVALID && grants>=GRANTS
+          :: index!=ABSENT && grants<GRANTS -> take()                         /* begun contract: only forward, inflight stays */
+          :: index!=ABSENT && grants>=GRANTS
           :: index==ABSENT -> epoch++; idle()
 #else
-          :: else -> epoch++; idle()
+          :: else -> epoch++; idle()                                          /* ... or leave it to the next holder */
+          :: index==VALID -> epoch++; idle()
 #endif
           fi
        :: else
@@ -507,6 +508,16 @@ proctype Backend(byte id) {
      fi
 
 #ifdef HASNONTX
+#ifdef TOKENFIRST
+  :: atomic { token>0 && tries<TRIES && NONTRANS(v) -> tries++;
+       if :: epoch==token && lease==HELD :: else -> token = 0; v = 0 fi };        /* the token first ... */
+     atomic {                                     /* ... then the lock */
+       if
+       :: token==0
+       :: token>0 && ADVISORYFREE -> advisory = id+1; alive = alive | BIT(id)
+       :: else -> token = 0; v = 0
+       fi };
+#else
   :: atomic { token>0 && tries<TRIES && NONTRANS(v) -> tries++;
        if :: ADVISORYFREE -> advisory = id+1; alive = alive | BIT(id) :: else -> token = 0; v = 0 fi };   /* lock first ... */
      atomic {                                     /* ... then the token, and the intent row */
@@ -515,6 +526,7 @@ proctype Backend(byte id) {
        :: token>0 && IN(alive,id) && epoch==token && lease==HELD
        :: else -> gone(id); token = 0; v = 0
        fi };
+#endif
      if
      :: token>0 ->
 #ifndef NTXC

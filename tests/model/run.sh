@@ -57,6 +57,7 @@ run  | FENCE EXP3 GROUP PARTCLOSE               | fail:I2_broken,I1_broken | qui
 run  | FENCE EXP3 GROUP NOEXCL                  | fail:I4_broken          | quick | two backends of one token, one of them with a group
 run  | FENCE NTX3 NOADV                         | fail:I4_broken          | quick | no advisory lock
 run  | FENCE NTX3 EARLYCLR                      | fail:inflight_wrong     | quick | revoking clears `inflight` at once
+run  | GATE NTXC TOKENFIRST STARTS=1            | fail:I7_broken          | quick | the token is checked before the advisory lock is taken
 run  | GATE BARRIEREND                          | fail:barrier_lost       | quick | the end of any run lifts the barrier
 run  | GATE NOINFLCLR                           | fail:inflight_wrong     | quick | revoke leaves `inflight`: the chain is wedged
 run  | GATE NOINFL                              | fail:I9_broken          | quick | admission ignores `inflight`
