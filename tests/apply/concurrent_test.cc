@@ -33,7 +33,6 @@ TEST_F(ConcurrentTest, AnIndexIsBuiltWithItsHistoryRow) {
   EXPECT_EQ(db_.Scalar("SELECT state FROM lockstep.lease"), "idle");
   EXPECT_EQ(db_.Scalar("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'i'"),
             db_.owner());
-  EXPECT_EQ(
   EXPECT_EQ(db_.Scalar("SELECT count(*) FROM lockstep.opened"), "0");
   ExpectNothingHeld();
 }

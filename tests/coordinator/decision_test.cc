@@ -132,6 +132,44 @@ TEST_F(DecisionTest, UnfitForAnEarlierOperationIsForgiven) {
   EXPECT_EQ(Ask().kind, Kind::kGrant);
 }
 
+TEST_F(DecisionTest, ARunThatWasTakenBackIsSettledBeforeAnythingElse) {
+  AddAgent("a");
+  view_.lease = {.token = {.epoch = 2}, .revoking = true, .first = 1, .last = 1};
+  EXPECT_EQ(Ask().kind, Kind::kSettle);
+  EXPECT_FALSE(Ask().force);
+  // What runs for an operation that is not wanted any more need not end by itself.
+  view_.operation->state = OperationState::kCancelling;
+  EXPECT_EQ(Ask().kind, Kind::kSettle);
+  EXPECT_TRUE(Ask().force);
+  view_.operation.reset();
+  EXPECT_EQ(Ask().kind, Kind::kSettle);
+  EXPECT_TRUE(Ask().force);
+}
+
+TEST_F(DecisionTest, AContractThatWasBegunIsGrantedAgainByAnyOperation) {
+  AddAgent("a");
+  view_.lease = {.token = {.epoch = 2}, .revoking = true, .first = 7, .last = 7};
+  view_.half_done = true;
+  EXPECT_EQ(Ask().kind, Kind::kGrant);
+  EXPECT_EQ(Ask().run, (coordinator::Run{7, 7}));
+  view_.operation->state = OperationState::kPaused;
+  EXPECT_EQ(Ask().kind, Kind::kWait);
+  view_.operation->state = OperationState::kCancelling;
+  EXPECT_EQ(Ask().kind, Kind::kEnd);
+  EXPECT_EQ(Ask().state, OperationState::kCancelled);
+  view_.operation.reset();
+  EXPECT_EQ(Ask().kind, Kind::kNothing);
+}
+
+TEST_F(DecisionTest, APauseLetsWhatRunsOutsideOfATransactionEnd) {
+  AddAgent("a");
+  Hold("op");
+  view_.operation->state = OperationState::kPaused;
+  EXPECT_EQ(Ask().kind, Kind::kTakeBack);
+  view_.lease.transactional = false;
+  EXPECT_EQ(Ask().kind, Kind::kWait);
+}
+
 TEST_F(DecisionTest, NothingLeftToRunIsSuccess) {
   view_.pending.clear();
   const Decision decision = Ask();
