@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::apply {
@@ -43,8 +44,8 @@ absl::StatusOr<Activity> ActivityOf(ScriptSession& session, int pid) {
   return Activity{.text = row.Text(0), .percent = row.IsNull(1) ? -1 : row.Int(1)};
 }
 
-BuildWatch::BuildWatch(postgres::ScriptSessionOptions connection, int pid, Tell tell)
-    : connection_(std::move(connection)), pid_(pid), tell_(std::move(tell)) {
+BuildWatch::BuildWatch(postgres::ScriptSessionOptions connection, int pid, int socket, Tell tell)
+    : connection_(std::move(connection)), pid_(pid), socket_(socket), tell_(std::move(tell)) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -71,6 +72,8 @@ bool BuildWatch::Rest(absl::Duration pause) {
 void BuildWatch::Run() {
   std::unique_ptr<ScriptSession> session;
   Activity told;
+  // As soon as the statement is on its way; the statement itself meets the consequences.
+  (void)LOCKSTEP_FAILPOINT_CUTS("agent.mid_statement", socket_);
   for (absl::Duration pause = kFirstLook; Rest(pause); pause = kPause) {
     if (session == nullptr || !session->usable()) {
       auto opened = ScriptSession::Open(connection_);

@@ -36,7 +36,8 @@ class BuildWatch {
   static constexpr absl::Duration kFirstLook = absl::Milliseconds(400);
   static constexpr absl::Duration kPause = absl::Milliseconds(500);
 
-  BuildWatch(postgres::ScriptSessionOptions connection, int pid, Tell tell);
+  // `socket`: of the session that is watched, for a failpoint.
+  BuildWatch(postgres::ScriptSessionOptions connection, int pid, int socket, Tell tell);
   ~BuildWatch();
   BuildWatch(const BuildWatch&) = delete;
   BuildWatch& operator=(const BuildWatch&) = delete;
@@ -48,6 +49,7 @@ class BuildWatch {
 
   const postgres::ScriptSessionOptions connection_;
   const int pid_;
+  [[maybe_unused]] const int socket_;
   const Tell tell_;
   base::Mutex mu_;
   base::CondVar ended_;

@@ -17,6 +17,7 @@
 #include "engine/apply/transaction.h"
 #include "engine/base/backoff.h"
 #include "engine/base/error_info.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
 #include "engine/postgres/errors.h"
@@ -128,6 +129,7 @@ class OutsideRunner {
   // The lock first, then the token.
   absl::Status Plan(std::vector<StepState>* states) {
     RETURN_IF_ERROR(TakeLock());
+    LOCKSTEP_FAILPOINT("agent.after_lock", session().socket());
     ASSIGN_OR_RETURN(*states, log_->Plan(steps_));
     return absl::OkStatus();
   }
@@ -177,12 +179,14 @@ class OutsideRunner {
     }
     RETURN_IF_ERROR(log_->Begin(step));
     started_ = true;
+    LOCKSTEP_FAILPOINT("agent.after_intent", session().socket());
     std::string found;
     if (absl::Status worked = Work(step, evidence, &found); !worked.ok()) {
       const absl::Status why = CancelledOr(cancellation_, worked);
       if (session().usable()) CleanUp(step, evidence.absent);
       return why;
     }
+    LOCKSTEP_FAILPOINT("agent.before_record", session().socket());
     return log_->End(step, StepState::kDone, found);
   }
 
@@ -211,6 +215,7 @@ class OutsideRunner {
     RETURN_IF_ERROR(Drop(evidence.leftovers));
     if (evidence.verdict != Verdict::kDone) {
       RETURN_IF_ERROR(Watched(evidence.instead.empty() ? TextOf(step.first) : evidence.instead));
+      LOCKSTEP_FAILPOINT("agent.after_alone", session().socket());
       if (session().transaction_status() != TransactionStatus::kIdle) return FenceBrokenError();
     }
     RETURN_IF_ERROR(BecomeOwner());
@@ -222,7 +227,8 @@ class OutsideRunner {
   absl::Status Watched(const std::string& statement) {
     const BuildWatch watch(
         {.conninfo = spec_.conninfo, .application_name = options_.application_name},
-        session().announced_backend_pid(), [this](const Activity& activity) { Tell(activity); });
+        session().announced_backend_pid(), session().socket(),
+        [this](const Activity& activity) { Tell(activity); });
     return session().Execute(statement).status();
   }
 
