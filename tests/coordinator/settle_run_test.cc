@@ -21,6 +21,21 @@ class SettleRunTest : public CoordinatorTest {
       : CoordinatorTest(
             {{.transactional = false}, {.phase = "contract", .transactional = false}, {}}) {}
 
+  // An agent whose build no contract concerns.
+  Agent ConnectAdapted(const std::string& name) {
+    Agent agent{lockstep_.Instance(name, 0)};
+    agent.declaration.adapted_to = 3;
+    agent.declaration.can_migrate = true;
+    EXPECT_THAT(fleet_->Register(agent.link, agent.declaration, false), IsOk());
+    driver_->Wake();
+    return agent;
+  }
+  // As its stream does when it breaks.
+  void Lose(const Agent& agent) {
+    fleet_->Disconnect(agent.declaration.session_id, agent.link.get(), false);
+    lessor_->StreamLost(agent.declaration.session_id);
+    driver_->Wake();
+  }
   // A holder's session that has begun the one statement of `version`.
   std::unique_ptr<ScriptSession> Begin(const LeaseOffer& offer) {
     auto holder = lockstep_.Session();
@@ -67,7 +82,7 @@ class SettleRunTest : public CoordinatorTest {
 };
 
 TEST_F(SettleRunTest, AHolderThatWorksOnIsWaitedForAndThenTheNextOneComes) {
-  const Agent silent = Connect("silent", 0, true);
+  const Agent silent = ConnectAdapted("silent");
   const std::string operation = Upgrade();
   const LeaseOffer offer = Offer(silent);
   const auto orphan = Begin(offer);
@@ -76,8 +91,8 @@ TEST_F(SettleRunTest, AHolderThatWorksOnIsWaitedForAndThenTheNextOneComes) {
     return lockstep_.Scalar("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") ==
            "1";
   }));
-  const Agent next = Connect("next", 0, true);
-  fleet_->Disconnect(silent.declaration.session_id, silent.link.get(), false);
+  const Agent next = ConnectAdapted("next");
+  Lose(silent);
   EXPECT_TRUE(WaitsForBackend(operation, orphan->announced_backend_pid()));
   EXPECT_EQ(LeaseState(), "revoking");
   EXPECT_EQ(Inflight(), "1");
@@ -94,7 +109,7 @@ TEST_F(SettleRunTest, AHolderThatWorksOnIsWaitedForAndThenTheNextOneComes) {
 }
 
 TEST_F(SettleRunTest, AReportThatItFailedDoesNotFreeTheChainWhileTheStatementRuns) {
-  const Agent agent = Connect("a", 0, true);
+  const Agent agent = ConnectAdapted("a");
   const std::string operation = Upgrade();
   const LeaseOffer offer = Offer(agent);
   const auto orphan = Begin(offer);
@@ -115,7 +130,7 @@ TEST_F(SettleRunTest, AReportThatItFailedDoesNotFreeTheChainWhileTheStatementRun
 }
 
 TEST_F(SettleRunTest, ACancelledOperationEndsWhenNothingRunsAnyMore) {
-  const Agent agent = Connect("a", 0, true);
+  const Agent agent = ConnectAdapted("a");
   const std::string operation = Upgrade();
   const LeaseOffer offer = Offer(agent);
   auto holder = Begin(offer);
@@ -138,7 +153,7 @@ TEST_F(SettleRunTest, ACancelledOperationEndsWhenNothingRunsAnyMore) {
 }
 
 TEST_F(SettleRunTest, APauseLetsTheOneMigrationEnd) {
-  const Agent agent = Connect("a", 0, true);
+  const Agent agent = ConnectAdapted("a");
   const std::string operation = Upgrade();
   const LeaseOffer offer = Offer(agent);
   const auto holder = Begin(offer);
@@ -153,14 +168,14 @@ TEST_F(SettleRunTest, APauseLetsTheOneMigrationEnd) {
 }
 
 TEST_F(SettleRunTest, AContractThatWasBegunStaysInFlightAndIsGrantedAgain) {
-  const Agent agent = Connect("a", 0, true);
+  const Agent agent = ConnectAdapted("a");
   const std::string operation = Upgrade(/*contracts=*/true);
   RunFirst(agent);
   const LeaseOffer offer = Offer(agent);
   ASSERT_EQ(offer.first, 2);
   auto holder = Begin(offer);
-  const Agent next = Connect("next", 0, true);
-  fleet_->Disconnect(agent.declaration.session_id, agent.link.get(), false);
+  const Agent next = ConnectAdapted("next");
+  Lose(agent);
   holder.reset();
   const LeaseOffer again = Offer(next);
   EXPECT_EQ(again.first, 2);
@@ -171,7 +186,7 @@ TEST_F(SettleRunTest, AContractThatWasBegunStaysInFlightAndIsGrantedAgain) {
 }
 
 TEST_F(SettleRunTest, ACancelLeavesAContractThatWasBegunInFlightUntilTheNextUpgrade) {
-  const Agent agent = Connect("a", 0, true);
+  const Agent agent = ConnectAdapted("a");
   const std::string operation = Upgrade(/*contracts=*/true);
   RunFirst(agent);
   const LeaseOffer offer = Offer(agent);
