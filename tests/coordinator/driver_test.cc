@@ -171,6 +171,7 @@ TEST_F(DriverTest, AContractWaitsUntilTheNewLeaderHasSettled) {
                .leadership = [&] { return elector_->leadership(); }});
   next.Start();
   const Agent agent = Connect("migrator", 0, true);
+  ASSERT_TRUE(Eventually([&] { return agent.link->reason() == "ready"; }));  // Its row is there.
   lockstep_.db().Query("UPDATE lockstep.session SET adapted_to = 3");
   const std::string operation = Upgrade(/*contracts=*/true);
   for (const Version first : {1, 4}) {
