@@ -1,6 +1,8 @@
 #include "engine/postgres/script_session.h"
 
+#include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <sys/socket.h>
 #include <utility>
 
@@ -98,6 +100,39 @@ void IgnoreNotice(void*, const PGresult*) {}
 bool EndsPart(std::span<const Command> commands, size_t at) {
   return at + 1 == commands.size() || commands[at].then == Then::kSync;
 }
+
+// Keeps a broken pipe from ending the process: PQcancel, alone in libpq, writes to a connection
+// that may be closed already without asking for an error in place of the signal. What the process
+// does about SIGPIPE is its own business; for this thread and time the signal is blocked and taken
+// away.
+class PipeSignalBlock {
+ public:
+  PipeSignalBlock() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    was_pending_ = IsPending();
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~PipeSignalBlock() {
+    const timespec at_once{};
+    if (!was_pending_ && IsPending()) sigtimedwait(&pipe_, nullptr, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  PipeSignalBlock(const PipeSignalBlock&) = delete;
+  PipeSignalBlock& operator=(const PipeSignalBlock&) = delete;
+
+ private:
+  static bool IsPending() {
+    sigset_t pending;
+    sigemptyset(&pending);
+    sigpending(&pending);
+    return sigismember(&pending, SIGPIPE) == 1;
+  }
+
+  sigset_t pipe_;
+  sigset_t before_;
+  bool was_pending_ = false;
+};
 
 }  // namespace
 
@@ -248,6 +283,7 @@ absl::Status ScriptSession::Stream(std::span<const Command> commands, const OnRe
 
 void ScriptSession::Cancel() {
   base::MutexLock lock(impl_->cancel_mu);
+  const PipeSignalBlock block;
   char error[256];
   if (impl_->cancel != nullptr) PQcancel(impl_->cancel, error, sizeof(error));
 }
