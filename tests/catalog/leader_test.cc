@@ -48,6 +48,18 @@ class LeaderTest : public ::testing::Test {
   std::unique_ptr<postgres::Connection> connection_;
 };
 
+// Only a leader ends a migration whose agent is gone: waiting for it, nobody would ever lead again.
+TEST_F(LeaderTest, ATakeoverDoesNotWaitForAMigrationBehindClose) {
+  lockstep_.Publish({{}});
+  const LeaseToken token = lockstep_.Grant(1, 1);
+  const auto agent = lockstep_.Session();
+  ASSERT_THAT(lockstep_.ApplyOnly(*agent, token, 1), IsOk());
+  ASSERT_THAT(connection_->RunScript("SET lock_timeout = '1ms'"), IsOk());
+  Expire();
+  EXPECT_TRUE(Candidate().won);
+  EXPECT_THAT(agent->Execute("COMMIT"), IsOk());
+}
+
 TEST_F(LeaderTest, OfEightCandidatesOneWinsAnEmptyRow) {
   lockstep_.db().Query("DELETE FROM lockstep.leader");
   std::vector<std::future<bool>> tries;

@@ -20,7 +20,12 @@ BEGIN
   took := FOUND;
   IF took THEN
     PERFORM lockstep.incarnate(p_beyond);
-    PERFORM lockstep.emit('leader_elected', NULL, NULL, jsonb_build_object('address', p_address));
+    -- An event is not worth a wait: a migration keeps the chain's row from close to its COMMIT, and it
+    -- takes a leader to end one whose agent is gone.
+    PERFORM 1 FROM lockstep.chain c FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      PERFORM lockstep.emit('leader_elected', NULL, NULL, jsonb_build_object('address', p_address));
+    END IF;
   END IF;
   RETURN QUERY SELECT l.epoch, l.holder, l.address, l.renew_seq, l.expires_at < clock_timestamp(), c.incarnation, c.revision
     FROM lockstep.leader l CROSS JOIN lockstep.chain c;
