@@ -235,10 +235,12 @@ void Environment::Stop() {
   if (std::exchange(stopped_, true)) return;
   base::LogInfo("stopping");
   if (health_service_ != nullptr) health_service_->StopServing();
-  stopping_ = true;
   driver_->Stop();
-  loaded_epoch_ = 0;
+  // Twice: the second time those that said hello before the door was shut.
   fleet_->SendAllAway(config_.durations.reconnect_cap, ShuttingDown());
+  stopping_ = true;
+  fleet_->SendAllAway(config_.durations.reconnect_cap, ShuttingDown());
+  loaded_epoch_ = 0;
   if (operation_service_ != nullptr) operation_service_->Shutdown(ShuttingDown());
   if (status_service_ != nullptr) status_service_->Shutdown(ShuttingDown());
   if (elector_ != nullptr) elector_->Stop();

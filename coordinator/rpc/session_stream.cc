@@ -89,13 +89,15 @@ void SessionStream::SendAway(absl::Duration after, const absl::Status& status) {
 }
 
 void SessionStream::OnReadDone(bool ok) {
-  const absl::Status handled = ok ? Handle(incoming_) : absl::OkStatus();
-  if (!ok || !handled.ok()) {
-    Close(handled);
+  if (!ok) {
+    Close(absl::OkStatus());
     return;
   }
+  const absl::Status handled = Handle(incoming_);
   // No operation may start after Finish, which another thread may be calling right now.
   base::MutexLock lock(mu_);
+  // One that was sent away is told so before its stream ends, whatever it says meanwhile.
+  if (!handled.ok() && !leaving_.has_value()) FinishWith(handled);
   if (!finished_) StartRead(&incoming_);
 }
 
