@@ -25,6 +25,8 @@ constexpr std::array kFields = {
                   "An instance at its gate that lost its stream is forgotten after this"},
     DurationField{"reconnect_cap", &Durations::reconnect_cap,
                   "The longest pause between two dials of an agent that is live"},
+    DurationField{"suspect_expiry", &Durations::suspect_expiry,
+                  "An instance that nothing was heard or seen of for this long is given up"},
     DurationField{"leader_ttl", &Durations::leader_ttl,
                   "A leader that does not renew is replaced after this"},
     DurationField{"leader_renew", &Durations::leader_renew, "A leader renews this often"},
@@ -127,6 +129,7 @@ absl::Status CheckDurations(const Durations& d) {
   RETURN_IF_ERROR(Less(of("heartbeat", 2), of("stop_after")));
   RETURN_IF_ERROR(Less(of("stop_after"), of("session_ttl")));
   RETURN_IF_ERROR(Less(of("admission_validity"), of("session_ttl")));
+  RETURN_IF_ERROR(Less(of("session_ttl", 2), of("suspect_expiry")));
   RETURN_IF_ERROR(Less(of("leader_retry"), of("leader_ttl")));
   RETURN_IF_ERROR(Less(of("leader_renew"), of("leader_depose")));
   RETURN_IF_ERROR(Less(of("leader_depose"), of("leader_ttl")));

@@ -24,6 +24,9 @@ struct Durations {
   // The longest pause between two dials of an agent whose session is live; a leader that stops
   // spreads its agents over as much.
   absl::Duration reconnect_cap = absl::Seconds(3);
+  // A suspect instance of which nothing was heard and no database connection was seen for this long
+  // is given up: the policy for those that nobody looks after.
+  absl::Duration suspect_expiry = absl::Hours(24);
 
   // Leadership. Renewed each `leader_renew` (a tenth jitter); a leader that got no acknowledgement
   // for `leader_depose` after sending takes itself for deposed.
@@ -69,7 +72,7 @@ std::span<const DurationField> DurationFields();
 
 // INVALID_ARGUMENT (INVALID_FIELD), naming both sides with their values, when a relation does not
 // hold: all are positive and finite, heartbeat x 2 < stop_after < session_ttl, admission_validity <
-// session_ttl, leader_retry < leader_ttl, leader_renew < leader_depose < leader_ttl, leader_ttl x
+// session_ttl, session_ttl x 2 < suspect_expiry, leader_retry < leader_ttl, leader_renew < leader_depose < leader_ttl, leader_ttl x
 // 1.5 + reconnect_cap < stop_after (a change of leader stops nobody), heartbeat x 2 < lease_ttl,
 // lease_reconnect <= lease_ttl, lease_row_renew < lease_ttl, poll < gate_memory < session_ttl,
 // retry_base <= retry_cap.

@@ -25,7 +25,8 @@ bool SameText(const Verdict& a, const Verdict& b) {
 
 }  // namespace
 
-Fleet::Fleet(FleetOptions options) : options_(std::move(options)) {}
+Fleet::Fleet(FleetOptions options)
+    : options_(std::move(options)), backends_(options_.durations.session_ttl) {}
 
 absl::Status Fleet::Register(std::shared_ptr<AgentLink> link, const Declaration& declaration,
                              bool serving) {
@@ -45,7 +46,20 @@ absl::Status Fleet::Register(std::shared_ptr<AgentLink> link, const Declaration&
     entry.member.serving = serving;
     entry.member.suspect = false;
     entry.member.gone = false;
+    // It is back: whatever was said of its death was wrong.
+    if (entry.member.attested) {
+      base::LogWarning("an instance that was attested gone is back",
+                       {{"service", declaration.service}, {"instance", declaration.instance}});
+    }
+    entry.member.attested = false;
+    entry.member.superseded = false;
+    entry.member.direct = false;
+    entry.member.silent_since.reset();
+    entry.member.quiet.reset();
+    entry.member.backends = 0;
     entry.member.last_seen = options_.clock->SinceBoot();
+    entry.member.last_heard = entry.member.last_seen;
+    entry.member.first_heard = std::min(entry.member.first_heard, entry.member.last_heard);
     entry.link = std::move(link);
     AskSoon(entry);
   }
@@ -86,8 +100,15 @@ void Fleet::Ask(const std::string& session_id) {
     found->second.ask_again = false;
     declaration = found->second.member.declaration;
   }
+  // Fenced: a row that a deposed leader writes late would be known to nobody who leads.
+  const auto leader = options_.leadership();
+  if (!leader.has_value()) {
+    Answer(session_id, base::MakeError(absl::StatusCode::kUnavailable, "NOT_LEADER",
+                                       "this coordinator no longer leads"));
+    return;
+  }
   auto connection = options_.database->Take();
-  Answer(session_id, connection.ok() ? Admit(**connection, declaration)
+  Answer(session_id, connection.ok() ? Admit(**connection, declaration, leader)
                                      : absl::StatusOr<Verdict>(connection.status()));
 }
 
@@ -139,6 +160,7 @@ void Fleet::Heartbeat(const std::string& session_id, bool serving) {
   const auto found = entries_.find(session_id);
   if (found == entries_.end()) return;
   found->second.member.last_seen = options_.clock->SinceBoot();
+  found->second.member.last_heard = found->second.member.last_seen;
   found->second.member.serving = serving;
 }
 
@@ -193,44 +215,6 @@ void Fleet::Refresh(const GateView& view) {
   }
 }
 
-// "" when the entry stays as it is.
-std::string Fleet::NextState(const Entry& entry) const {
-  const Member& member = entry.member;
-  if (member.connected || entry.asking) return "";  // An admission under way is waited for.
-  if (member.reserved) return "";                   // EndReservations'.
-  if (member.gone) return "closed";
-  const absl::Duration silent = options_.clock->SinceBoot() - member.last_seen;
-  if (!member.admitted) return silent > options_.durations.waiting_grace ? "closed" : "";
-  if (silent <= options_.durations.session_ttl) return "";
-  // Silence proves nothing: the session goes on counting until it comes back, says goodbye, or a
-  // person attests its end.
-  return member.suspect ? "" : "suspect";
-}
-
-void Fleet::Sweep() {
-  const auto leader = options_.leadership();
-  if (!leader.has_value()) return;
-  EndReservations(*leader);
-  std::vector<std::pair<std::string, std::string>> moves;
-  {
-    base::MutexLock lock(mu_);
-    for (auto& [id, entry] : entries_) {
-      const std::string next = NextState(entry);
-      if (next.empty()) continue;
-      moves.emplace_back(id, next);
-      // Whoever comes back meanwhile is asked for afterwards: the move would undo an admission
-      // whose verdict is out already, and the instance would serve without counting.
-      entry.asking = true;
-    }
-  }
-  bool moving = true;
-  for (const auto& [id, state] : moves) {
-    moving = moving && MoveRow(*leader, id, state);
-    EndMove(id, state, moving);
-  }
-  if (!moves.empty()) options_.on_change();
-}
-
 // Reservations end in the database, by its clock or because their instance took over. Asks it only
 // while there are any.
 void Fleet::EndReservations(const LeaderToken& leader) {
@@ -266,48 +250,13 @@ void Fleet::EndReservations(const LeaderToken& leader) {
   if (ended) options_.on_change();
 }
 
-bool Fleet::MoveRow(const LeaderToken& leader, const std::string& session_id,
-                    const std::string& state) {
-  auto connection = options_.database->Take();
-  const absl::Status moved = connection.ok()
-                                 ? MoveSession(**connection, leader, session_id, state).status()
-                                 : connection.status();
-  if (moved.ok()) return true;
-  base::LogWarning("a session could not be moved",
-                   {{"session", session_id}, {"error", std::string(moved.message())}});
-  return false;
-}
-
-void Fleet::EndMove(const std::string& session_id, const std::string& state, bool moved) {
-  base::MutexLock lock(mu_);
-  const auto found = entries_.find(session_id);
-  if (found == entries_.end()) return;
-  Entry& entry = found->second;
-  Member& member = entry.member;
-  entry.asking = false;
-  if (member.connected) {
-    if (moved && state != "suspect") {
-      member.admitted = false;
-      member.known = false;
-    }
-    AskSoon(entry);
-    return;
-  }
-  if (!moved) return;
-  base::LogInfo("session ended", {{"service", member.declaration.service},
-                                  {"instance", member.declaration.instance},
-                                  {"state", state}});
-  if (state == "suspect") {
-    member.suspect = true;
-  } else {
-    entries_.erase(found);
-  }
-}
-
 absl::Status Fleet::Reload() {
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   ASSIGN_OR_RETURN(const auto rows, ReadSessions(*connection));
   base::MutexLock lock(mu_);
+  loaded_at_ = options_.clock->SinceBoot();
+  settled_at_.reset();
+  brake_.reset();  // The next sweep judges, and tells it again.
   for (const SessionRow& row : rows) {
     const auto [it, inserted] = entries_.try_emplace(row.declaration.session_id);
     if (!inserted) continue;  // Connected already: what it said is newer.
@@ -321,8 +270,13 @@ absl::Status Fleet::Reload() {
         member.reserved || row.state == "live" || row.state == "draining" || row.state == "suspect";
     member.draining = row.state == "draining";
     member.suspect = row.state == "suspect";
+    member.direct = row.via == "direct";
+    member.superseded = !row.superseded_by.empty();
+    member.attested = row.attestation.has_value();
+    member.silent_since = row.silent_since;
     // A full TTL to come back to the new leader.
-    member.last_seen = options_.clock->SinceBoot();
+    member.last_seen = loaded_at_;
+    member.last_heard = loaded_at_;
   }
   return absl::OkStatus();
 }

@@ -8,8 +8,8 @@
 //   fleet.Register(link, declaration, serving);     // on each hello; answers through the link
 //   fleet.Heartbeat(session_id, serving);
 //   fleet.Disconnect(session_id, link, false);      // the stream ended
-//   fleet.Refresh(view);                            // the chain moved: ask again for those that
-//   wait fleet.Sweep();                                  // end what has been silent for too long
+//   fleet.Refresh(view);                            // the chain moved: ask those that wait again
+//   fleet.Sweep();                                  // end what has been silent for too long
 //
 // Thread-safe. Register and Refresh hand SQL to a worker pool; no lock is held across SQL.
 #ifndef LOCKSTEP_COORDINATOR_FLEET_FLEET_H_
@@ -27,8 +27,12 @@
 
 #include "coordinator/durations.h"
 #include "coordinator/fleet/agent_link.h"
+#include "coordinator/fleet/backends.h"
+#include "coordinator/fleet/brake.h"
+#include "coordinator/fleet/ends.h"
 #include "coordinator/fleet/waiting.h"
 #include "coordinator/store/database.h"
+#include "coordinator/store/session_end_store.h"
 #include "coordinator/store/session_store.h"
 #include "engine/base/clock.h"
 #include "engine/base/mutex.h"
@@ -46,13 +50,31 @@ struct Member {
   bool serving = false;
   bool draining = false;
   bool suspect = false;
-  bool gone = false;      // It said goodbye.
-  bool reserved = false;  // Admitted as a reservation: it counts, connected or not, for its time.
-  std::string unfit_for;  // The operation whose runs it cannot apply; "" for none.
+  bool gone = false;        // It said goodbye.
+  bool reserved = false;    // Admitted as a reservation: it counts, connected or not, for its time.
+  bool direct = false;      // Admitted without a leader, and not heard by one since.
+  bool superseded = false;  // A newer start of the instance said hello after it was last heard.
+  bool attested = false;    // Somebody stated that its process is gone.
+  std::string unfit_for;    // The operation whose runs it cannot apply; "" for none.
   std::string unfit_why;
   std::string unfit_hint;
   absl::Duration declined_until;  // It declined an offer: none before this, SinceBoot scale.
-  absl::Duration last_seen;       // On the clock's SinceBoot scale.
+  // On the clock's SinceBoot scale. Seen: heard, or its stream ended; of a row that was loaded,
+  // when.
+  absl::Duration last_seen;
+  absl::Duration last_heard;  // A hello or a heartbeat; of a row that was loaded, when.
+  // Its first hello to this leader; infinitely late before.
+  absl::Duration first_heard = absl::InfiniteDuration();
+  // Of a suspect one, about, by the wall clock; the database has the true one.
+  std::optional<absl::Time> silent_since;
+  int backends = 0;                     // Seen in the database at the last look; silent ones only.
+  std::optional<absl::Duration> quiet;  // For how long none was seen (BackendWatch::Quiet).
+};
+
+// Whether expiry is frozen, and since when on the wall clock.
+struct ExpiryBrake {
+  BrakeState state;
+  absl::Time since;
 };
 
 struct FleetOptions {
@@ -63,6 +85,9 @@ struct FleetOptions {
   size_t max_sessions = 20'000;
   // Who leads now; empty while this process does not.
   std::function<std::optional<LeaderToken>()> leadership;
+  // Whether a new leader has given everybody the time to come back: before, nobody is expired.
+  // Null: TTL and admission validity after Reload.
+  std::function<bool()> settled;
   // Something that watchers or the driver care about changed.
   std::function<void()> on_change = [] {};
 };
@@ -89,8 +114,22 @@ class Fleet {
   // Tells those that wait what changed, and asks the database again for those whose gate may open.
   void Refresh(const GateView& view);
 
-  // Ends sessions that have been silent for too long. Blocks on SQL; called by the driver.
+  // Moves sessions that said goodbye or fell silent to where the rule wants them (ends.h), at most
+  // kMaxMoves of them. Blocks on SQL; called by the driver.
   void Sweep();
+  static constexpr size_t kMaxMoves = 500;
+
+  // Somebody states that the process of a silent session is gone. It goes on to count until no
+  // backend of it was seen for two TTLs; Sweep then ends it. NOT_FOUND (INSTANCE_NOT_FOUND);
+  // FAILED_PRECONDITION (BLOCKED) when it is connected or does not count; ABORTED (BUSY) while its
+  // row is being moved. Blocks on SQL.
+  absl::Status Attest(const LeaderToken& leader, const std::string& session_id,
+                      const Attestation& attestation);
+
+  // Absent unless too many fell silent at once.
+  std::optional<ExpiryBrake> expiry_brake() const;
+  // False when the coordinator's role cannot see the database's sessions (pg_read_all_stats).
+  bool can_see_backends() const;
 
   // Loads what the database knows after a change of leader.
   absl::Status Reload();
@@ -116,21 +155,42 @@ class Fleet {
     std::shared_ptr<AgentLink> link;
     bool asking = false;  // A transaction on its row is under way: an admission or a move.
     bool ask_again = false;
+    // The row did not let it end: not tried again before this.
+    absl::Duration retry_end = -absl::InfiniteDuration();
+    // When its row was told that a backend was seen.
+    absl::Duration backends_told = -absl::InfiniteDuration();
   };
   using Entries = std::map<std::string, Entry>;  // By session id.
+  struct PlannedMove {
+    std::string session_id;
+    Move move = Move::kNone;
+    absl::Duration silent;
+  };
 
   Entries TakeAll();
   void AskSoon(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Ask(const std::string& session_id);
   void Answer(const std::string& session_id, const absl::StatusOr<Verdict>& verdict);
   void EndReservations(const LeaderToken& leader);
-  std::string NextState(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool MoveRow(const LeaderToken& leader, const std::string& session_id, const std::string& state);
-  void EndMove(const std::string& session_id, const std::string& state, bool moved);
+  // The steps of a sweep (sweep.cc).
+  bool Settled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsSilent(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LookForSilent(const LeaderToken& leader);
+  void UpdateBrake(const LeaderToken& leader);
+  void NoteNewerStarts(const LeaderToken& leader);
+  std::vector<PlannedMove> PlanMoves();
+  absl::StatusOr<bool> MakeMove(const LeaderToken& leader, const PlannedMove& move);
+  void EndMove(const PlannedMove& move, const absl::StatusOr<bool>& moved);
+  absl::Status ClaimSilent(const std::string& session_id, absl::Duration& silent);
 
   const FleetOptions options_;
   mutable base::Mutex mu_;
   Entries entries_ ABSL_GUARDED_BY(mu_);
+  BackendWatch backends_ ABSL_GUARDED_BY(mu_);
+  absl::Duration next_look_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
+  absl::Duration loaded_at_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
+  std::optional<absl::Duration> settled_at_ ABSL_GUARDED_BY(mu_);
+  std::optional<ExpiryBrake> brake_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lockstep::coordinator

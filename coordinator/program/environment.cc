@@ -77,11 +77,13 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Start(const Config& co
   std::unique_ptr<Environment> e(new Environment(config));
   Environment* const self = e.get();
   const auto leadership = [self] { return self->LoadedLeadership(); };
-  e->fleet_ = std::make_unique<Fleet>(FleetOptions{.database = &e->database_,
-                                                   .workers = &e->admission_workers_,
-                                                   .durations = config.durations,
-                                                   .leadership = leadership,
-                                                   .on_change = [self] { self->hub_.Notify(); }});
+  e->fleet_ =
+      std::make_unique<Fleet>(FleetOptions{.database = &e->database_,
+                                           .workers = &e->admission_workers_,
+                                           .durations = config.durations,
+                                           .leadership = leadership,
+                                           .settled = [self] { return self->settle_.over(); },
+                                           .on_change = [self] { self->hub_.Notify(); }});
   e->lessor_ = std::make_unique<Lessor>(
       LessorOptions{.database = &e->database_, .durations = config.durations});
   e->driver_ = std::make_unique<Driver>(
@@ -123,6 +125,13 @@ void Environment::MakeServices() {
                                                                .lessor = lessor_.get(),
                                                                .driver = driver_.get(),
                                                                .durations = config_.durations});
+  admin_service_ = std::make_unique<AdminServiceImpl>(
+      AdminServiceOptions{.database = &database_,
+                          .fleet = fleet_.get(),
+                          .workers = &call_workers_,
+                          .durations = config_.durations,
+                          .accepting = [this] { return Accepting(); },
+                          .wake_driver = [this] { driver_->Wake(); }});
   agent_service_ = std::make_unique<AgentServiceImpl>(&peers_, &gate_memory_, &database_,
                                                       operations_.get(), &call_workers_);
   release_service_ = std::make_unique<ReleaseServiceImpl>(operations_.get(), &call_workers_);
@@ -135,8 +144,9 @@ void Environment::MakeServices() {
                                                               .operations = operations_.get()},
                                           config_.durations, &call_workers_, &hub_);
   health_service_ = std::make_unique<HealthServiceImpl>(std::set<std::string>{
-      v1::AgentService::service_full_name(), v1::ReleaseService::service_full_name(),
-      v1::OperationService::service_full_name(), v1::StatusService::service_full_name()});
+      v1::AdminService::service_full_name(), v1::AgentService::service_full_name(),
+      v1::ReleaseService::service_full_name(), v1::OperationService::service_full_name(),
+      v1::StatusService::service_full_name()});
 }
 
 std::string Environment::AnnouncedAddress() const {
@@ -157,8 +167,8 @@ absl::Status Environment::Listen() {
                              grpc::InsecureServerCredentials());
   }
   for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-           agent_service_.get(), release_service_.get(), operation_service_.get(),
-           status_service_.get(), health_service_.get()}) {
+           admin_service_.get(), agent_service_.get(), release_service_.get(),
+           operation_service_.get(), status_service_.get(), health_service_.get()}) {
     builder.RegisterService(service);
   }
   server_ = builder.BuildAndStart();

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 
 #include "coordinator/program/config.h"
+#include "coordinator/rpc/admin_service.h"
 #include "coordinator/rpc/agent_service.h"
 #include "coordinator/rpc/health_service.h"
 #include "coordinator/rpc/operation_service.h"
@@ -71,6 +72,7 @@ class Environment {
   std::unique_ptr<Operations> operations_;
   SessionPeers peers_;
   WatchHub hub_;
+  std::unique_ptr<AdminServiceImpl> admin_service_;
   std::unique_ptr<AgentServiceImpl> agent_service_;
   std::unique_ptr<ReleaseServiceImpl> release_service_;
   std::unique_ptr<OperationServiceImpl> operation_service_;

@@ -115,6 +115,8 @@ absl::Status SessionStream::Handle(const v1::SessionRequest& request) {
   if (session_id_.empty()) return InvalidField("message", "the first message must be hello");
   switch (request.message_case()) {
     case v1::SessionRequest::kHeartbeat: {
+      // Who leads no more must not keep an instance serving that the next leader does not hear.
+      RETURN_IF_ERROR(peers_->accepting().status());
       peers_->fleet->Heartbeat(session_id_, request.heartbeat().serving());
       peers_->lessor->Heartbeat(session_id_);
       v1::SessionResponse response;

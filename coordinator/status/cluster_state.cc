@@ -15,11 +15,12 @@ std::vector<InstanceState> MergeLiveness(std::vector<SessionRow> rows, const Fle
     members.emplace(id, std::move(member));
   }
   std::vector<InstanceState> instances;
+  const ExpiryView expiry = ExpiryOf(fleet);
   for (SessionRow& row : rows) {
     const auto found = members.find(row.declaration.session_id);
     instances.push_back(InstanceOf(
         std::move(row),
-        found == members.end() ? std::nullopt : std::optional<Member>(found->second), now));
+        found == members.end() ? std::nullopt : std::optional<Member>(found->second), now, expiry));
   }
   return instances;
 }
@@ -68,6 +69,7 @@ absl::StatusOr<ClusterState> ReadClusterState(const ClusterStateSources& sources
   const auto leadership = sources.elector->leadership();
   state.self_leads = leadership.has_value() && *leadership == state.leader.token;
   state.instances = MergeLiveness(std::move(sessions), *sources.fleet, sources.clock->SinceBoot());
+  if (state.self_leads) state.expiry_brake = sources.fleet->expiry_brake();
   state.read_at = sources.clock->Now();
   return state;
 }

@@ -26,6 +26,7 @@ struct ClusterState {
   std::optional<OperationView> last_operation;
   std::vector<InstanceState> instances;  // By service, then instance.
   std::vector<BackfillRow> backfills;
+  std::optional<ExpiryBrake> expiry_brake;  // While expiry is frozen, as the leader knows.
   absl::Time read_at;
 };
 

@@ -18,10 +18,20 @@ struct InstanceState {
   bool connected = false;
   bool serving = false;
   std::optional<absl::Duration> last_seen;  // How long ago; absent when this process does not know.
+  int backends = 0;        // Of a silent one: its connections to the database, as far as seen.
+  std::string why_counts;  // Of a suspect one, for a person; "" for others.
 };
 
+// What holds suspect sessions that is no property of one of them.
+struct ExpiryView {
+  bool frozen = false;
+  bool can_see_backends = true;
+};
+ExpiryView ExpiryOf(const Fleet& fleet);
+
 // Adds what the fleet remembers of the instance, absent when nothing.
-InstanceState InstanceOf(SessionRow row, const std::optional<Member>& member, absl::Duration now);
+InstanceState InstanceOf(SessionRow row, const std::optional<Member>& member, absl::Duration now,
+                         const ExpiryView& expiry);
 
 // Instances that have not ended, by service and name. Blocks on SQL. INVALID_ARGUMENT
 // (INVALID_FIELD) when `query.after` is no session.

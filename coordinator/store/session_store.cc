@@ -42,7 +42,8 @@ constexpr char kSessions[] =
     "SELECT verdict, reason, detail, hint, 0, needs, 0, 0, session_id, service, instance, nonce, "
     "build, built_for, adapted_to, uses, on_session_loss = 'stop', state, via, can_migrate, "
     "migrate_error, extract(epoch FROM registered_at), "
-    "extract(epoch FROM reserved_until) "
+    "extract(epoch FROM reserved_until), extract(epoch FROM silent_since), superseded_by, "
+    "extract(epoch FROM attested_at), attested_by, attest_reason "
     "FROM lockstep.session WHERE state NOT IN ('closed', 'expired') ";
 
 std::vector<SessionRow> SessionsOf(const postgres::Result& result) {
@@ -67,6 +68,11 @@ std::vector<SessionRow> SessionsOf(const postgres::Result& result) {
     s.declaration.migrate_error = row.Text(20);
     s.registered_at = TimeOf(row, 21).value_or(absl::UnixEpoch());
     s.reserved_until = TimeOf(row, 22);
+    s.silent_since = TimeOf(row, 23);
+    s.superseded_by = row.Text(24);
+    if (const auto at = TimeOf(row, 25); at.has_value()) {
+      s.attestation = {.actor = row.Text(26), .reason = row.Text(27), .at = *at};
+    }
     sessions.push_back(std::move(s));
   }
   return sessions;
@@ -74,9 +80,16 @@ std::vector<SessionRow> SessionsOf(const postgres::Result& result) {
 
 }  // namespace
 
-absl::StatusOr<Verdict> Admit(Connection& connection, const Declaration& d) {
+absl::StatusOr<Verdict> Admit(Connection& connection, const Declaration& d,
+                              const std::optional<LeaderToken>& leader) {
   Verdict verdict;
   RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
+    if (leader.has_value()) {
+      RETURN_IF_ERROR(connection
+                          .Query("SELECT lockstep.leader_fence($1, $2)",
+                                 {Param(leader->epoch), Param(leader->holder)})
+                          .status());
+    }
     ASSIGN_OR_RETURN(
         const auto result,
         connection.Query(

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_COORDINATOR_STORE_SESSION_STORE_H_
 #define LOCKSTEP_COORDINATOR_STORE_SESSION_STORE_H_
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,8 +16,10 @@
 namespace lockstep::coordinator {
 
 // Registers (or asks again for) an instance; one transaction, durable when it returns. OPEN means
-// that the session counts from now on; one with `reserve` until that is over.
-absl::StatusOr<Verdict> Admit(postgres::Connection& connection, const Declaration& declaration);
+// that the session counts from now on; one with `reserve` until that is over. With `leader` the
+// transaction is fenced: UNAVAILABLE (NOT_LEADER) when another one leads by now.
+absl::StatusOr<Verdict> Admit(postgres::Connection& connection, const Declaration& declaration,
+                              const std::optional<LeaderToken>& leader = std::nullopt);
 
 // The verdict without registering.
 absl::StatusOr<Verdict> AskGate(postgres::Connection& connection, const Declaration& declaration);

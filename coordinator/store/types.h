@@ -133,6 +133,13 @@ struct Verdict {
   int64_t revision = 0;
 };
 
+// Who stated that an instance is gone.
+struct AttestedGone {
+  std::string actor;
+  std::string reason;
+  absl::Time at;
+};
+
 struct SessionRow {
   Declaration declaration;
   std::string state;
@@ -140,6 +147,9 @@ struct SessionRow {
   Verdict verdict;
   absl::Time registered_at;
   std::optional<absl::Time> reserved_until;  // Of a reservation ("starting").
+  std::optional<absl::Time> silent_since;    // Of a suspect one.
+  std::string superseded_by;                 // The session of a newer start; "" for none.
+  std::optional<AttestedGone> attestation;
 };
 
 struct MigrationRow {

@@ -45,6 +45,16 @@ v1::InstanceStatus ToProto(const InstanceState& state, absl::Duration validity) 
   if (state.session.reserved_until.has_value()) {
     *proto.mutable_reserved_until() = ToProto(*state.session.reserved_until);
   }
+  if (state.session.state == "suspect" && state.session.silent_since.has_value()) {
+    *proto.mutable_silent_since() = ToProto(*state.session.silent_since);
+  }
+  proto.set_why_counts(state.why_counts);
+  if (const auto& attested = state.session.attestation; attested.has_value()) {
+    proto.mutable_attestation()->set_actor(attested->actor);
+    proto.mutable_attestation()->set_reason(attested->reason);
+    *proto.mutable_attestation()->mutable_at() = ToProto(attested->at);
+  }
+  proto.set_database_connections(state.backends);
   return proto;
 }
 

@@ -200,6 +200,12 @@ v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity) {
     backfill->set_after(row.after);
     backfill->set_state(row.state);
   }
+  if (state.expiry_brake.has_value()) {
+    v1::ExpiryBrake* const brake = proto.mutable_expiry_frozen();
+    brake->set_silent(static_cast<int32_t>(state.expiry_brake->state.silent));
+    brake->set_sessions(static_cast<int32_t>(state.expiry_brake->state.sessions));
+    *brake->mutable_since() = ToProto(state.expiry_brake->since);
+  }
   proto.set_revision(state.chain.revision);
   *proto.mutable_read_at() = ToProto(state.read_at);
   return proto;

@@ -26,7 +26,7 @@ struct Mapping {
 };
 
 // The longest prefix comes first where one is the beginning of another.
-constexpr std::array<Mapping, 32> kMappings = {{
+constexpr std::array<Mapping, 33> kMappings = {{
     {"LS001", StatusCode::kFailedPrecondition, "FENCED"},
     {"LS002", StatusCode::kFailedPrecondition, "FENCE_BROKEN"},
     {"LS003", StatusCode::kFailedPrecondition, "WRONG_ISOLATION"},
@@ -43,6 +43,7 @@ constexpr std::array<Mapping, 32> kMappings = {{
     {"LS015", StatusCode::kNotFound, "OPERATION_NOT_FOUND"},
     {"LS020", StatusCode::kFailedPrecondition, "NOT_DEVELOPMENT"},
     {"LS021", StatusCode::kFailedPrecondition, "ALREADY_APPLIED"},
+    {"LS030", StatusCode::kFailedPrecondition, "SESSION_ENDED"},
     {"LS", StatusCode::kFailedPrecondition, "LOCKSTEP"},
     {"08", StatusCode::kUnavailable, "DATABASE_UNAVAILABLE"},
     {"57P", StatusCode::kUnavailable, "DATABASE_UNAVAILABLE"},

@@ -98,7 +98,7 @@ TEST_F(RightsTest, AgentsMayOpenCloseWriteDownStatementsAndAskForTheOutcomeOnly)
 }
 
 TEST_F(RightsTest, ServicesMayAskTheGateOnly) {
-  EXPECT_EQ(ExecutableBy("lockstep_services"), "admit gate");
+  EXPECT_EQ(ExecutableBy("lockstep_services"), "admit check_session gate");
   EXPECT_EQ(TablesFor("lockstep_services",
                       "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"),
             "");

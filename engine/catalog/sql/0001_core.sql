@@ -257,6 +257,13 @@ CREATE TABLE lockstep.session (
   admitted_at timestamptz,
   ended_at timestamptz,
   reserved_until timestamptz,
+  silent_since timestamptz,
+  superseded_by uuid,
+  backend_seen_at timestamptz,
+  attested_at timestamptz,
+  attested_by text,
+  attest_reason text,
+  end_rule text,
   UNIQUE (service, instance, nonce),
   CHECK (state <> 'starting' OR reserved_until IS NOT NULL)
 );
@@ -285,6 +292,13 @@ COMMENT ON COLUMN lockstep.session.registered_at IS 'When it registered';
 COMMENT ON COLUMN lockstep.session.admitted_at IS 'When its gate opened';
 COMMENT ON COLUMN lockstep.session.ended_at IS 'When it was closed or expired';
 COMMENT ON COLUMN lockstep.session.reserved_until IS 'Of a starting one: from when on it may be expired';
+COMMENT ON COLUMN lockstep.session.silent_since IS 'Of a suspect one: it was not heard after this';
+COMMENT ON COLUMN lockstep.session.superseded_by IS 'A newer start of the instance, whose hello came when this one was heard no more';
+COMMENT ON COLUMN lockstep.session.backend_seen_at IS 'Of a suspect one: when a backend of it was last seen';
+COMMENT ON COLUMN lockstep.session.attested_at IS 'When somebody stated that its process is gone';
+COMMENT ON COLUMN lockstep.session.attested_by IS 'Who stated it';
+COMMENT ON COLUMN lockstep.session.attest_reason IS 'How he knows';
+COMMENT ON COLUMN lockstep.session.end_rule IS 'By which rule it ended: goodbye, reservation, ttl, newer start, attested, policy';
 
 CREATE TABLE lockstep.operation (
   operation_id text PRIMARY KEY,

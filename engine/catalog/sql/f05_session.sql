@@ -37,11 +37,12 @@ BEGIN
     verdict = v.verdict, reason = v.reason, detail = v.detail, hint = v.hint, needs = v.needs, via = p_via,
     build = p_build, built_for = p_built_for, adapted_to = p_adapted_to, uses = p_uses, on_session_loss = p_on_session_loss,
     gate_seq = c.gate_seq, can_migrate = p_can_migrate, migrate_error = p_migrate_error, ended_at = NULL,
-    reserved_until = NULL,
+    reserved_until = NULL, silent_since = NULL, superseded_by = NULL, backend_seen_at = NULL,
+    attested_at = NULL, attested_by = NULL, attest_reason = NULL, end_rule = NULL,  -- It is back: all of that was wrong.
     admitted_at = coalesce(s.admitted_at, CASE v.verdict WHEN 'OPEN' THEN clock_timestamp() END);
   IF v.verdict = 'OPEN' THEN
     -- The instance itself takes over from its reservation.
-    UPDATE lockstep.session s SET state = 'closed', ended_at = clock_timestamp()
+    UPDATE lockstep.session s SET state = 'closed', ended_at = clock_timestamp(), end_rule = 'reservation'
      WHERE s.service = p_service AND s.instance = p_instance AND s.state = 'starting' AND s.session_id <> p_session;
   END IF;
   IF v.verdict = 'OPEN' AND c.first_served_at IS NULL THEN
@@ -66,7 +67,7 @@ END $$;
 CREATE OR REPLACE FUNCTION lockstep.expire_overdue() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  UPDATE lockstep.session s SET state = 'expired', ended_at = clock_timestamp()
+  UPDATE lockstep.session s SET state = 'expired', ended_at = clock_timestamp(), end_rule = 'reservation'
    WHERE s.state = 'starting' AND s.reserved_until <= clock_timestamp();
 END $$;
 
@@ -144,8 +145,9 @@ BEGIN
     format('needs %s, applied is %s', n, c.applied), ''::text, c.applied, n, c.head, c.revision;
 END $$;
 
--- Moves a session on: draining, suspect, closed or expired. A session that never was admitted leaves
--- no row behind. Ended ones are kept for a week.
+-- Moves a session on: draining, suspect, closed or expired; how one ends without a goodbye is in
+-- f11_session_end.sql. A session that never was admitted leaves no row behind. Ended ones are kept for a
+-- week.
 CREATE OR REPLACE FUNCTION lockstep.session_move(p_epoch bigint, p_holder uuid, p_session uuid, p_state text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE ended boolean := p_state IN ('closed', 'expired');
@@ -155,7 +157,9 @@ BEGIN
     DELETE FROM lockstep.session s WHERE (s.session_id = p_session AND s.admitted_at IS NULL)
        OR s.ended_at < clock_timestamp() - interval '7 days';
   END IF;
-  UPDATE lockstep.session s SET state = p_state, ended_at = CASE WHEN ended THEN clock_timestamp() END
+  UPDATE lockstep.session s SET state = p_state, ended_at = CASE WHEN ended THEN clock_timestamp() END,
+    end_rule = CASE p_state WHEN 'closed' THEN 'goodbye' END,
+    silent_since = CASE p_state WHEN 'suspect' THEN clock_timestamp() ELSE s.silent_since END
    WHERE s.session_id = p_session AND s.state NOT IN ('closed', 'expired', p_state) AND s.admitted_at IS NOT NULL;
   RETURN FOUND;
 END $$;

@@ -10,7 +10,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.open_group, lockstep.close_group,
       lockstep.outcome, lockstep.lock_statements, lockstep.statement_lock_holder, lockstep.plan_statements,
       lockstep.begin_statement, lockstep.end_statement TO lockstep_agents;
-    GRANT EXECUTE ON FUNCTION lockstep.admit, lockstep.gate TO lockstep_services;
+    GRANT EXECUTE ON FUNCTION lockstep.admit, lockstep.gate, lockstep.check_session TO lockstep_services;
     GRANT SELECT ON ALL TABLES IN SCHEMA lockstep TO lockstep_coordinators;
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA lockstep TO lockstep_coordinators;
     -- For the superuser of a private server alone, besides being refused without the mark.

@@ -1,0 +1,42 @@
+// AdminService: what only a person should decide.
+#ifndef LOCKSTEP_COORDINATOR_RPC_ADMIN_SERVICE_H_
+#define LOCKSTEP_COORDINATOR_RPC_ADMIN_SERVICE_H_
+
+#include <functional>
+
+#include "lockstep/v1/admin.grpc.pb.h"
+
+#include "coordinator/fleet/fleet.h"
+#include "engine/base/worker_pool.h"
+
+namespace lockstep::coordinator {
+
+struct AdminServiceOptions {
+  Database* database = nullptr;  // All of these must outlive the service.
+  Fleet* fleet = nullptr;
+  base::WorkerPool* workers = nullptr;
+  const base::Clock* clock = base::SystemClock();
+  Durations durations;
+  // Leads, and has loaded its memory; else NOT_LEADER.
+  std::function<absl::StatusOr<LeaderToken>()> accepting;
+  std::function<void()> wake_driver = [] {};
+};
+
+class AdminServiceImpl : public v1::AdminService::CallbackService {
+ public:
+  explicit AdminServiceImpl(AdminServiceOptions options) : options_(std::move(options)) {}
+
+  grpc::ServerUnaryReactor* EvictInstance(grpc::CallbackServerContext* context,
+                                          const v1::EvictInstanceRequest* request,
+                                          v1::EvictInstanceResponse* response) override;
+
+ private:
+  absl::Status DoEvict(const v1::EvictInstanceRequest& request,
+                       v1::EvictInstanceResponse& response);
+
+  const AdminServiceOptions options_;
+};
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_RPC_ADMIN_SERVICE_H_
