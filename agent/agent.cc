@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "agent/application_name.h"
 #include "agent/declaration.h"
 #include "agent/endpoints.h"
 #include "agent/gate_slot.h"
@@ -21,6 +22,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/error_info.h"
 #include "engine/base/ids.h"
+#include "engine/base/log.h"
 #include "engine/base/mutex.h"
 #include "engine/base/status_macros.h"
 #include "engine/postgres/conninfo.h"
@@ -48,6 +50,11 @@ std::string DefaultInstance() {
   return absl::StrCat(name[0] == '\0' ? "localhost" : name.data(), "-", getpid());
 }
 
+std::string InstanceOf(const AgentOptions& options) {
+  return ToWireText(options.instance.empty() ? DefaultInstance() : options.instance,
+                    kMaxInstanceBytes);
+}
+
 // libpq's complaint about an unreadable string may quote it, password included.
 absl::Status CheckConninfo(const std::string& conninfo) {
   if (postgres::CompleteConninfo(conninfo, "", absl::ZeroDuration()).ok()) return absl::OkStatus();
@@ -61,6 +68,8 @@ class AgentImpl : public Agent {
  public:
   AgentImpl(const AgentOptions& options, v1::BuildDeclaration declaration)
       : session_id_(base::NewUuid()),
+        service_(declaration.service()),
+        instance_(InstanceOf(options)),
         stops_itself_(declaration.on_session_loss() == v1::ON_SESSION_LOSS_STOP),
         session_(MakeSessionOptions(options, std::move(declaration)), MakeHooks()),
         client_(session_id_, [this] { return session_.channel(); }) {
@@ -84,6 +93,10 @@ class AgentImpl : public Agent {
   }
   GateVerdict gate() const override { return slot_.Get(); }
   bool connected() const override { return session_.connected(); }
+  std::string application_name() const override {
+    return ApplicationName(service_, instance_, session_id_);
+  }
+  std::string session_id() const override { return session_id_; }
   void OnGateChange(std::function<void(const GateVerdict&)> callback) override {
     slot_.Observe(std::move(callback));
   }
@@ -114,8 +127,7 @@ class AgentImpl : public Agent {
   SessionOptions MakeSessionOptions(const AgentOptions& options, v1::BuildDeclaration declaration) {
     SessionOptions out{.addresses = options.addresses, .reconnect_cap = options.reconnect_cap};
     out.identity.set_session_id(session_id_);
-    out.identity.set_instance(ToWireText(
-        options.instance.empty() ? DefaultInstance() : options.instance, kMaxInstanceBytes));
+    out.identity.set_instance(instance_);
     out.identity.set_nonce(base::NewNonce());
     out.identity.set_agent_version(LOCKSTEP_VERSION);
     *out.identity.mutable_declaration() = std::move(declaration);
@@ -168,6 +180,8 @@ class AgentImpl : public Agent {
   }
 
   const std::string session_id_;
+  const std::string service_;
+  const std::string instance_;
   const bool stops_itself_;
   GateSlot slot_;
   SelfStop self_stop_;
@@ -195,6 +209,11 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentOptions options) {
     RETURN_IF_ERROR(agent::CheckConninfo(options.migrate_database));
   }
   ASSIGN_OR_RETURN(v1::BuildDeclaration declaration, agent::ReadDeclaration(options));
+  if (!options.can_stop && declaration.on_session_loss() == v1::ON_SESSION_LOSS_STOP) {
+    base::LogWarning("on_session_loss: stop is not declared: this agent cannot stop the service",
+                     {{"service", declaration.service()}});
+    declaration.set_on_session_loss(v1::ON_SESSION_LOSS_KEEP);
+  }
   std::optional<GateVerdict> known;
   if (!declaration.configured()) known = agent::NotConfigured(options);
   auto started = std::make_unique<agent::AgentImpl>(options, std::move(declaration));

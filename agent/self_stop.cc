@@ -13,6 +13,7 @@ constexpr absl::Duration kLook = absl::Seconds(1);
 
 void SelfStop::Acknowledged(absl::Duration sent, absl::Duration stop_after) {
   base::MutexLock lock(mu_);
+  if (Left() <= absl::ZeroDuration()) return;
   sent_ = std::max(sent_, sent);
   stop_after_ = stop_after;
   changed_.NotifyAll();
@@ -31,14 +32,19 @@ void SelfStop::Observe(std::function<void()> lost) {
   changed_.NotifyAll();
 }
 
+absl::Duration SelfStop::Left() const {
+  if (!armed_ || stop_after_ == absl::InfiniteDuration()) return absl::InfiniteDuration();
+  return sent_ + stop_after_ - clock_->SinceBoot();
+}
+
 void SelfStop::Run() {
   std::function<void()> call;
   {
     base::MutexLock lock(mu_);
     for (;;) {
       if (stopped_) return;
-      const absl::Duration left = sent_ + stop_after_ - clock_->SinceBoot();
-      const bool counts = armed_ && stop_after_ < absl::InfiniteDuration() && lost_ != nullptr;
+      const absl::Duration left = Left();
+      const bool counts = left < absl::InfiniteDuration() && lost_ != nullptr;
       if (counts && left <= absl::ZeroDuration()) break;
       if (counts) {
         changed_.WaitFor(lock, std::min(left, kLook));

@@ -33,7 +33,8 @@ class SelfStop {
   SelfStop& operator=(const SelfStop&) = delete;
 
   // What was sent at `sent` (SinceBoot) was acknowledged. An earlier time than the one known, as
-  // after a reordering, changes nothing.
+  // after a reordering, changes nothing; nor does one that comes when the time is up: a process
+  // that stood still and is heard again may have been given up meanwhile.
   void Acknowledged(absl::Duration sent, absl::Duration stop_after);
   // From now on the instance may serve, so that silence counts.
   void Arm();
@@ -45,6 +46,8 @@ class SelfStop {
 
  private:
   void Run();
+  // For how much longer it may serve; infinite while nothing says.
+  absl::Duration Left() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const base::Clock* const clock_;
   base::Mutex mu_;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -55,9 +56,12 @@ class Program {
   }
 
   int Supervise() {
-    const absl::Status started = supervisor_.Start({.command = flags_.command,
-                                                    .hidden_variables = kSecretVariable,
-                                                    .die_with_us = die_with_us_});
+    const absl::Status started =
+        supervisor_.Start({.command = flags_.command,
+                           .hidden_variables = kSecretVariable,
+                           .variables = ForTheService(),
+                           .default_variables = {{"PGAPPNAME", agent_.application_name()}},
+                           .die_with_us = die_with_us_});
     if (!started.ok()) {
       return Fail("cannot start", started,
                   absl::IsNotFound(started)           ? kExitNotFound
@@ -82,6 +86,12 @@ class Program {
     }
     base::LogInfo("child ended", {{"exit", absl::StrCat(supervisor_.exit_code())}});
     return supervisor_.exit_code();
+  }
+
+  // PGAPPNAME is what libpq takes the name from; other drivers have to be told.
+  std::map<std::string, std::string> ForTheService() const {
+    return {{"LOCKSTEP_APPLICATION_NAME", agent_.application_name()},
+            {"LOCKSTEP_SESSION", agent_.session_id()}};
   }
 
   void AwaitReady() {

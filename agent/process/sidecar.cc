@@ -111,7 +111,9 @@ class Program {
 }  // namespace
 
 int Sidecar(const Flags& flags, Supervisor& supervisor, const AgentFactory& start_agent) {
-  const auto agent = start_agent(flags.agent);
+  AgentOptions options = flags.agent;
+  options.can_stop = false;  // The service runs beside us.
+  const auto agent = start_agent(options);
   if (!agent.ok()) return Fail("agent failed", agent.status(), kExitAgentFailure);
   return Program(flags, supervisor, **agent).Run();
 }

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
@@ -31,6 +32,22 @@ constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 bool IsFromTerminal(const signalfd_siginfo& info) {
   const bool only_us = info.ssi_signo == SIGHUP && getsid(0) == getpid();
   return info.ssi_code == SI_KERNEL && !only_us;
+}
+
+std::vector<std::string> EnvironmentOf(const ChildOptions& options) {
+  std::vector<std::string> environment = EnvironmentWithout(options.hidden_variables);
+  for (const auto& [name, value] : options.variables) {
+    const std::string prefix = name + "=";
+    environment.erase(
+        std::remove_if(environment.begin(), environment.end(),
+                       [&](const std::string& entry) { return absl::StartsWith(entry, prefix); }),
+        environment.end());
+    environment.push_back(prefix + value);
+  }
+  for (const auto& [name, value] : options.default_variables) {
+    if (std::getenv(name.c_str()) == nullptr) environment.push_back(name + "=" + value);
+  }
+  return environment;
 }
 
 int PollMilliseconds(absl::Duration left) {
@@ -71,7 +88,7 @@ absl::Status Supervisor::Start(const ChildOptions& options) {
                    FindProgram(options.command[0], path == nullptr ? "/usr/bin:/bin" : path));
   ASSIGN_OR_RETURN(child_, Launch({.program = std::move(program),
                                    .arguments = options.command,
-                                   .environment = EnvironmentWithout(options.hidden_variables),
+                                   .environment = EnvironmentOf(options),
                                    .files = inherited_,
                                    .mask = old_mask_,
                                    .pipe_action = old_pipe_action_,

@@ -22,6 +22,7 @@
 #define LOCKSTEP_AGENT_PROCESS_SUPERVISOR_H_
 
 #include <csignal>
+#include <map>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -42,6 +43,9 @@ struct ChildOptions {
   std::vector<std::string> command;
   // Variables whose names begin with it are not passed on; empty: all are.
   std::string hidden_variables;
+  // Set in its environment; the second ones only where nobody has set them.
+  std::map<std::string, std::string> variables;
+  std::map<std::string, std::string> default_variables;
   // The kernel kills the child when we die, whatever we die of.
   bool die_with_us = false;
 };

@@ -1,12 +1,17 @@
 // The small parts: addresses, outbox, texts on the wire, what a build declares.
+#include <atomic>
 #include <gtest/gtest.h>
 
+#include "agent/application_name.h"
 #include "agent/declaration.h"
 #include "agent/endpoints.h"
 #include "agent/outbox.h"
+#include "agent/self_stop.h"
 #include "agent/wire.h"
 #include "engine/chain/chain.h"
+#include "tests/support/eventually.h"
 #include "tests/support/matchers.h"
+#include "tests/support/sim_clock.h"
 #include "tests/support/temp_dir.h"
 
 namespace lockstep::testing {
@@ -52,6 +57,63 @@ TEST(Endpoints, DoesNotFollowInCirclesOrNonsense) {
   EXPECT_FALSE(endpoints.Follow("b:1"));
   endpoints.Succeeded();
   EXPECT_TRUE(endpoints.Follow("b:1"));
+}
+
+TEST(ApplicationName, NamesServiceInstanceAndStart) {
+  const std::string id = "1b2c3d4e-0000-4000-8000-000000000000";
+  EXPECT_EQ(agent::ApplicationName("orders", "orders-7f9c", id), "orders@orders-7f9c#1b2c3d4e");
+  // A long one keeps what tells two starts apart.
+  const std::string longest = agent::ApplicationName("orders", std::string(128, 'x'), id);
+  EXPECT_EQ(longest, "orders@" + std::string(47, 'x') + "#1b2c3d4e");
+  EXPECT_EQ(longest.size(), 63u);
+  EXPECT_EQ(agent::ApplicationName("s", "k\u00fcche\t1", id), "s@k?che?1#1b2c3d4e");
+}
+
+class SelfStopTest : public ::testing::Test {
+ protected:
+  void Observe() {
+    stop_.Observe([this] { lost_ = true; });
+  }
+  bool ComesToLoss() {
+    return Eventually([this] { return lost_.load(); });
+  }
+  absl::Duration now() const { return clock_.SinceBoot(); }
+
+  SimClock clock_;
+  std::atomic<bool> lost_{false};
+  agent::SelfStop stop_{&clock_};
+};
+
+TEST_F(SelfStopTest, ComesWhenTheStopTimeHasPassedSinceTheSendTime) {
+  stop_.Acknowledged(now(), absl::Seconds(20));
+  stop_.Arm();
+  clock_.Advance(absl::Seconds(19));
+  stop_.Acknowledged(now() - absl::Seconds(10), absl::Seconds(20));
+  clock_.Advance(absl::Seconds(9));
+  EXPECT_FALSE(lost_);
+  clock_.Advance(absl::Seconds(1));
+  Observe();
+  EXPECT_TRUE(ComesToLoss());
+}
+
+// A process that stood still for too long and whose next hello is answered at once.
+TEST_F(SelfStopTest, AnAcknowledgementThatComesWhenTheTimeIsUpChangesNothing) {
+  stop_.Acknowledged(now(), absl::Seconds(20));
+  stop_.Arm();
+  clock_.Advance(absl::Seconds(20));
+  stop_.Acknowledged(now(), absl::Seconds(20));
+  Observe();
+  EXPECT_TRUE(ComesToLoss());
+}
+
+TEST_F(SelfStopTest, AtTheGateSilenceCostsNothing) {
+  stop_.Acknowledged(now(), absl::Seconds(20));
+  clock_.Advance(absl::Hours(1));
+  stop_.Acknowledged(now(), absl::Seconds(20));
+  stop_.Arm();
+  Observe();
+  clock_.Advance(absl::Seconds(20));
+  EXPECT_TRUE(ComesToLoss());
 }
 
 v1::SessionRequest Heartbeat(int64_t sequence) {

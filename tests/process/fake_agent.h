@@ -90,6 +90,8 @@ class FakeAgent : public Agent {
     return script_.verdict;
   }
   bool connected() const override { return true; }
+  std::string application_name() const override { return "shop@i#1b2c3d4e"; }
+  std::string session_id() const override { return "1b2c3d4e-0000-4000-8000-000000000000"; }
   void OnGateChange(std::function<void(const GateVerdict&)> callback) override {
     GateVerdict now;
     {

@@ -203,6 +203,26 @@ TEST_F(RunTest, TheChildDoesNotSeeTheMigratorsConnection) {
   unsetenv("LOCKSTEP_AGENT_MIGRATE_DATABASE");
 }
 
+// What the child sees of the agent's name and session.
+constexpr char kNamesAreThere[] =
+    "test \"$LOCKSTEP_APPLICATION_NAME\" = 'shop@i#1b2c3d4e' && "
+    "test \"$LOCKSTEP_SESSION\" = 1b2c3d4e-0000-4000-8000-000000000000 && ";
+
+TEST_F(RunTest, TheChildLearnsWhatItsConnectionsShouldCallThemselves) {
+  Open();
+  unsetenv("PGAPPNAME");
+  EXPECT_EQ(RunScript(absl::StrCat(kNamesAreThere, "test \"$PGAPPNAME\" = 'shop@i#1b2c3d4e'")), 0);
+}
+
+TEST_F(RunTest, ANameThatSomebodyGaveStays) {
+  Open();
+  setenv("PGAPPNAME", "mine", 1);
+  setenv("LOCKSTEP_SESSION", "of an agent around us", 1);
+  EXPECT_EQ(RunScript(absl::StrCat(kNamesAreThere, "test \"$PGAPPNAME\" = mine")), 0);
+  unsetenv("PGAPPNAME");
+  unsetenv("LOCKSTEP_SESSION");
+}
+
 TEST_F(RunTest, ABadServiceFileIsOurFailure) {
   LogCapture log;
   flags_.agent.service_file = dir_.Write("lockstep.yaml", "service: [");

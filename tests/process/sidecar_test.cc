@@ -69,6 +69,14 @@ class SidecarTest : public ::testing::Test {
   int port_ = 0;
 };
 
+// It cannot stop what runs beside it, so its silence must prove nothing.
+TEST_F(SidecarTest, ItDoesNotPromiseThatTheServiceStops) {
+  flags_.http_port = 0;
+  EXPECT_EQ(Run([&] { Terminate(); }), 0);
+  base::MutexLock lock(script_.mu);
+  EXPECT_FALSE(script_.options.can_stop);
+}
+
 TEST_F(SidecarTest, AnswersTheGateAndServesOnceItIsOpen) {
   flags_.drain_timeout = absl::Milliseconds(1);
   EXPECT_EQ(Run([&] {

@@ -85,6 +85,10 @@ struct AgentOptions {
   // whether this process lives or not, or until the instance itself, under the same service and
   // instance name, is admitted: no contract that concerns it is granted in between.
   std::optional<absl::Duration> reserve = std::nullopt;
+  // False for an agent that cannot stop the service it speaks for, such as one in a container of
+  // its own: `on_session_loss: stop` is then declared as `keep`, because its silence proves
+  // nothing.
+  bool can_stop = true;
   // Reconnects back off between 0 and this, full jitter; at most 3 s while a session is live.
   absl::Duration reconnect_cap = absl::Seconds(30);
 };
@@ -105,6 +109,15 @@ class Agent {
   virtual GateVerdict gate() const = 0;
   // True while a stream to a coordinator is up.
   virtual bool connected() const = 0;
+
+  // What the service's connections to the database should call themselves (`application_name`), so
+  // that a coordinator which does not hear the instance sees that it lives. The same for the life
+  // of the agent; printable ASCII, at most 63 bytes.
+  virtual std::string application_name() const = 0;
+  // The id of its session, a UUID. A service that declares `on_session_loss: stop` gives it to
+  // `SELECT lockstep.check_session($1)` on each new connection of its pool: that fails (SQLSTATE
+  // LS030) once the session has ended, and the instance must then not use the database any more.
+  virtual std::string session_id() const = 0;
 
   // Calls `callback` from a thread of the agent whenever the verdict changes, and once now. One
   // callback at a time; replaces the one before.
