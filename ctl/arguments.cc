@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
 #include "ctl/command.h"
@@ -154,11 +155,18 @@ class Parser {
     }
     if (command.argument == nullptr) return;
     CLI::Option* option = parent->add_option_function<std::vector<std::string>>(
-        command.argument, [this](const std::vector<std::string>& words) {
+        absl::StrReplaceAll(command.argument, {{" ", "_"}}),
+        [this](const std::vector<std::string>& words) {
           line_.arguments.set_argument(absl::StrJoin(words, " "));
           line_.arguments.set_list(words);
         });
-    option->expected(1, command.argument_list ? kMaxList : command.argument_words ? kMaxWords : 1);
+    if (command.argument_list) {
+      option->expected(1, kMaxList);
+    } else if (command.argument_words) {
+      option->expected(1, kMaxWords);
+    } else {
+      option->expected(command.argument_count);
+    }
     if (command.argument_required) option->required();
   }
 

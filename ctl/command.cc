@@ -213,6 +213,20 @@ constexpr Command kCommands[] = {
      .argument_required = true,
      .examples = kInstancesGetExamples,
      .run = RunInstancesGet},
+    {.name = "instances evict",
+     .summary = "State that the process of a silent instance is gone, so that it ends",
+     .text =
+         "A suspect instance counts until it is known to be gone. --attest is your word for it;\n"
+         "who, when and why is kept. The session ends once no database connection of it was\n"
+         "seen for two session TTLs (a minute), and the command waits for that. What would\n"
+         "end is shown first. One that is connected is refused (5); one that comes back\n"
+         "counts again. A wrong word breaks a running instance when a contract follows.",
+     .flags = kEvictFlags,
+     .argument = "SERVICE INSTANCE",
+     .argument_required = true,
+     .argument_count = 2,
+     .examples = kEvictExamples,
+     .run = RunInstancesEvict},
     {.name = "leases",
      .summary = "Show who may apply migrations now, and what became of earlier runs",
      .text = "Lists the runs that were granted, newest first: the one that is held right now,\n"

@@ -42,6 +42,7 @@ struct Command {
   bool argument_required = false;
   bool argument_words = false;  // Several words make one argument, with a blank between.
   bool argument_list = false;   // Any number of arguments.
+  int argument_count = 1;       // Exactly so many of them, each named in `argument`.
   std::span<const char* const> formats = {};  // Of --output, beside those that all have.
   std::span<const char* const> examples;
   Handler run;

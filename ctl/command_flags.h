@@ -141,6 +141,13 @@ inline constexpr Flag kDevFlags[] = {
     {"--listen", ValueKind::kText, "HOST:PORT", "The coordinator on an address of loopback too"},
     {"--postgres-bin", ValueKind::kText, "DIR", "Where postgres and initdb are (default: found)"}};
 inline constexpr Flag kHoldFlags[] = {kReason};
+inline constexpr Flag kEvictFlags[] = {
+    {"--attest", ValueKind::kNone, "", "You state that its process is gone; needs --reason"},
+    {"--reason", ValueKind::kText, "TEXT", "How you know; kept in the record"},
+    {"--dry-run", ValueKind::kNone, "", "Show what would end, change nothing"},
+    kYes,
+    kWait,
+    {"--no-wait", ValueKind::kNone, "", "Record it and leave the rest to the coordinator"}};
 
 inline constexpr const char* kStatusExamples[] = {
     "lockstep status", "lockstep status platform-core", "lockstep status --watch",
@@ -189,6 +196,9 @@ inline constexpr const char* kInstancesExamples[] = {"lockstep instances",
                                                      "lockstep instances platform-core -o jsonl"};
 inline constexpr const char* kInstancesGetExamples[] = {
     "lockstep instances get platform-core-7f9c"};
+inline constexpr const char* kEvictExamples[] = {
+    "lockstep instances evict orders orders-7f9c --dry-run",
+    "lockstep instances evict orders orders-7f9c --attest --reason 'node 7 burned down'"};
 inline constexpr const char* kLeasesExamples[] = {"lockstep leases", "lockstep leases --limit 100"};
 inline constexpr const char* kEventsExamples[] = {
     "lockstep events", "lockstep events --follow",

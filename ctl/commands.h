@@ -37,6 +37,7 @@ absl::StatusOr<int> RunOperationsResume(Context& context, const Arguments& argum
 absl::StatusOr<int> RunDev(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunInstances(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunInstancesGet(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunInstancesEvict(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunLeases(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunEvents(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunChainExport(Context& context, const Arguments& arguments);

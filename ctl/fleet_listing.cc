@@ -30,7 +30,10 @@ std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; 
 // "waiting 12s (behind)", "open".
 std::string GateCell(const v1::InstanceStatus& instance, absl::Time now) {
   const std::string word = GateWord(instance, now);
-  const std::string reason = HealthOf(instance) == Health::kOpen ? "" : instance.gate().reason();
+  const Health health = HealthOf(instance);
+  // The gate of a suspect one is open still; what there is to say is why it counts.
+  const std::string reason =
+      health == Health::kOpen || health == Health::kSuspect ? "" : instance.gate().reason();
   return reason.empty() ? word : absl::StrCat(word, " (", reason, ")");
 }
 
@@ -126,7 +129,12 @@ std::string InstanceText(const v1::InstanceStatus& instance, absl::Time now, con
   add("STATE", absl::StrCat(Sanitize(instance.state()), instance.serving() ? ", serving" : ""));
   add("GATE", style.Paint(ctl::ToneOf(HealthOf(instance)), Sanitize(GateCell(instance, now))));
   add("", Sanitize(GateNote(instance)));
-  add("HINT", HealthOf(instance) == Health::kOpen ? "" : Sanitize(instance.gate().hint()));
+  if (instance.has_attestation()) {
+    add("ATTESTED", Sanitize(absl::StrCat("gone, by ", instance.attestation().actor(), " at ",
+                                          TimeText(convert::FromProto(instance.attestation().at())),
+                                          ": ", instance.attestation().reason())));
+  }
+  add("HINT", Sanitize(HintFor(instance)));
   add("VIA", Sanitize(instance.via()));
   add("MIGRATES", instance.can_migrate()             ? "yes"
                   : instance.migrate_error().empty() ? "no"

@@ -11,6 +11,7 @@ namespace lockstep::ctl {
 namespace {
 
 constexpr char kStarting[] = "starting";
+constexpr char kSuspect[] = "suspect";
 
 }  // namespace
 
@@ -22,7 +23,8 @@ Health HealthOf(const v1::InstanceStatus& instance) {
       return Health::kWaiting;
     case v1::GATE_STATE_OPEN:
       if (instance.state() == kStarting) return Health::kStarting;
-      return instance.connected() ? Health::kOpen : Health::kLost;
+      if (instance.connected()) return Health::kOpen;
+      return instance.state() == kSuspect ? Health::kSuspect : Health::kLost;
     default:
       return Health::kUnknown;
   }
@@ -59,6 +61,10 @@ std::string GateWord(const v1::InstanceStatus& instance, absl::Time now) {
       return kStarting;
     case Health::kLost:
       return "lost";
+    case Health::kSuspect:
+      if (!instance.has_silent_since()) return kSuspect;
+      return absl::StrCat(kSuspect, " ",
+                          AgeText(now - convert::FromProto(instance.silent_since())));
     case Health::kRefused:
       return "refused";
     case Health::kWaiting:
@@ -77,10 +83,27 @@ std::string LastSeen(const v1::InstanceStatus& instance) {
 std::string GateNote(const v1::InstanceStatus& instance) {
   const v1::Gate& gate = instance.gate();
   if (HealthOf(instance) == Health::kStarting) return "reserved by `lockstep-agent wait`";
+  if (HealthOf(instance) == Health::kSuspect) {
+    return absl::StrCat("still counts: ",
+                        instance.why_counts().empty() ? "no goodbye" : instance.why_counts());
+  }
   if (gate.state() == v1::GATE_STATE_OPEN) {
     return instance.connected() ? "" : "admitted, but its connection is lost";
   }
   return gate.detail().empty() ? gate.reason() : gate.detail();
+}
+
+std::string HintFor(const v1::InstanceStatus& instance) {
+  switch (HealthOf(instance)) {
+    case Health::kOpen:
+      return "";
+    case Health::kSuspect:
+      if (instance.has_attestation()) return "";
+      return absl::StrCat("if its process is gone: `lockstep instances evict ", instance.service(),
+                          " ", instance.instance(), " --attest --reason TEXT`");
+    default:
+      return instance.gate().hint();
+  }
 }
 
 }  // namespace lockstep::ctl

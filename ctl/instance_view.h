@@ -12,7 +12,15 @@
 namespace lockstep::ctl {
 
 // How bad an instance is; the worst of its instances is the service's.
-enum class Health { kOpen = 0, kUnknown = 1, kStarting = 2, kLost = 3, kWaiting = 4, kRefused = 5 };
+enum class Health {
+  kOpen = 0,
+  kUnknown = 1,
+  kStarting = 2,
+  kLost = 3,
+  kSuspect = 4,
+  kWaiting = 5,
+  kRefused = 6
+};
 
 Health HealthOf(const v1::InstanceStatus& instance);
 Tone ToneOf(Health health);
@@ -20,8 +28,9 @@ Tone ToneOf(Health health);
 // The instance that is worst; the one registered first among equals. `service` must have instances.
 const v1::InstanceStatus& WorstOf(const v1::ServiceStatus& service);
 
-// "open", "waiting 12s", "refused", "lost" (open, but its stream is not connected), "starting" (an
-// init container has reserved its place).
+// "open", "waiting 12s", "refused", "lost" (open, but its stream is not connected), "suspect 3m"
+// (lost for the session TTL, and it counts on), "starting" (an init container has reserved its
+// place).
 std::string GateWord(const v1::InstanceStatus& instance, absl::Time now);
 
 // "2s"; "-" when it is not connected.
@@ -29,6 +38,9 @@ std::string LastSeen(const v1::InstanceStatus& instance);
 
 // The gate's own sentence, its reason when it has none; "" for an open gate.
 std::string GateNote(const v1::InstanceStatus& instance);
+
+// What to do about it: the gate's hint, or how to evict a suspect; "" when there is nothing to do.
+std::string HintFor(const v1::InstanceStatus& instance);
 
 }  // namespace lockstep::ctl
 

@@ -60,6 +60,18 @@ std::string UpgradeLine(const v1::ClusterStatus& status, const Style& style) {
                       rest.empty() ? "" : "  ", Sanitize(rest), "\n");
 }
 
+// "" unless so many fell silent at once that nobody is expired.
+std::string ExpiryLine(const v1::ClusterStatus& status, const Style& style) {
+  if (!status.has_expiry_frozen()) return "";
+  const v1::ExpiryBrake& brake = status.expiry_frozen();
+  return absl::StrCat(
+      "EXPIRY    ", style.Paint(Tone::kBad, "frozen"), " for ",
+      AgeText(ReadAt(status) - convert::FromProto(brake.since())), ": ", brake.silent(), " of ",
+      brake.sessions(),
+      " sessions fell silent at once; it goes on when they are heard again or `lockstep instances "
+      "evict` ends them\n");
+}
+
 template <typename Get>
 std::string Distinct(const v1::ServiceStatus& service, Get get) {
   std::set<std::string> values;
@@ -169,7 +181,7 @@ std::string Tail(const v1::ClusterStatus& status) {
 }  // namespace
 
 std::string StatusText(const v1::ClusterStatus& status, const Style& style, int width) {
-  return absl::StrCat(Heading(status), UpgradeLine(status, style), "\n",
+  return absl::StrCat(Heading(status), UpgradeLine(status, style), ExpiryLine(status, style), "\n",
                       ServiceTable(status, style, width), Tail(status));
 }
 
@@ -186,7 +198,8 @@ std::string ServiceText(const v1::ClusterStatus& status, const v1::ServiceStatus
   std::string reasons;
   for (const v1::InstanceStatus& instance : service.instances()) {
     const Health health = HealthOf(instance);
-    const std::string reason = health == Health::kOpen ? "" : instance.gate().reason();
+    const std::string reason =
+        health == Health::kOpen || health == Health::kSuspect ? "" : instance.gate().reason();
     table.AddRow({{instance.instance()},
                   {instance.build().empty() ? "-" : instance.build()},
                   {absl::StrCat(instance.state(), instance.serving() ? ", serving" : "")},
@@ -200,7 +213,7 @@ std::string ServiceText(const v1::ClusterStatus& status, const v1::ServiceStatus
       absl::StrAppend(&reasons, Sanitize(instance.instance()), ": ", label, Sanitize(text), "\n");
     };
     explain("", GateNote(instance));
-    explain("hint: ", health == Health::kOpen ? "" : instance.gate().hint());
+    explain("hint: ", HintFor(instance));
     explain("cannot migrate: ", instance.migrate_error());
   }
   return absl::StrCat(table.Render(style, width), reasons.empty() ? "" : "\n", reasons);

@@ -28,6 +28,18 @@ grpc::Status Follow(FakeCoordinator& fake, const Stream<Response>& stream,
 
 }  // namespace
 
+class FakeCoordinator::Admin final : public v1::AdminService::Service {
+ public:
+  explicit Admin(FakeCoordinator& fake) : fake_(fake) {}
+  grpc::Status EvictInstance(grpc::ServerContext*, const v1::EvictInstanceRequest* request,
+                             v1::EvictInstanceResponse* response) override {
+    return Reply(fake_, fake_.evict, *request, response);
+  }
+
+ private:
+  FakeCoordinator& fake_;
+};
+
 class FakeCoordinator::Release final : public v1::ReleaseService::Service {
  public:
   explicit Release(FakeCoordinator& fake) : fake_(fake) {}
@@ -125,13 +137,15 @@ class FakeCoordinator::Status final : public v1::StatusService::Service {
 };
 
 FakeCoordinator::FakeCoordinator(const std::string& address)
-    : release_(std::make_unique<Release>(*this)),
+    : admin_(std::make_unique<Admin>(*this)),
+      release_(std::make_unique<Release>(*this)),
       operations_(std::make_unique<Operations>(*this)),
       status_(std::make_unique<Status>(*this)) {
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
   builder.SetMaxReceiveMessageSize(20 << 20);
+  builder.RegisterService(admin_.get());
   builder.RegisterService(release_.get());
   builder.RegisterService(operations_.get());
   builder.RegisterService(status_.get());

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "lockstep/v1/admin.grpc.pb.h"
 #include "lockstep/v1/operation.grpc.pb.h"
 #include "lockstep/v1/release.grpc.pb.h"
 #include "lockstep/v1/status.grpc.pb.h"
@@ -50,6 +51,7 @@ class FakeCoordinator {
   Answer<v1::CancelOperationRequest, v1::CancelOperationResponse> cancel;
   Answer<v1::PauseOperationRequest, v1::PauseOperationResponse> pause;
   Answer<v1::ResumeOperationRequest, v1::ResumeOperationResponse> resume;
+  Answer<v1::EvictInstanceRequest, v1::EvictInstanceResponse> evict;
   Answer<v1::ListInstancesRequest, v1::ListInstancesResponse> list_instances;
   Answer<v1::ListLeasesRequest, v1::ListLeasesResponse> list_leases;
   Answer<v1::ListEventsRequest, v1::ListEventsResponse> list_events;
@@ -66,10 +68,12 @@ class FakeCoordinator {
   std::atomic<int> calls = 0;
 
  private:
+  class Admin;
   class Release;
   class Operations;
   class Status;
 
+  std::unique_ptr<Admin> admin_;
   std::unique_ptr<Release> release_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<Status> status_;

@@ -138,6 +138,13 @@ TEST(Golden, StatusOfOneService) {
   });
 }
 
+TEST(Golden, StatusOfAServiceWithASuspect) {
+  const v1::ClusterStatus fleet = samples::Fleet();
+  ExpectTable("status-suspect", [&fleet](const Style& style, int width) {
+    return ServiceText(fleet, *FindService(fleet, "platform-core"), style, width);
+  });
+}
+
 TEST(Golden, Plan) {
   ExpectTable("plan", [](const Style& style, int width) {
     return PlanTable(samples::Plan(), style, width);

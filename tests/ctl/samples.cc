@@ -44,6 +44,13 @@ void AddServices(v1::ClusterStatus& status) {
   core->set_service("platform-core");
   AddInstance(*core, "pod-1", "8d02b17", 11, 12)->set_can_migrate(true);
   AddInstance(*core, "pod-2", "8d02b17", 11, 12);
+  auto* suspect = AddInstance(*core, "pod-3", "8d02b17", 11, 12);
+  suspect->set_connected(false);
+  suspect->set_serving(false);
+  suspect->set_state("suspect");
+  suspect->set_service("platform-core");
+  suspect->set_why_counts("no goodbye");
+  suspect->mutable_silent_since()->set_seconds(kNow - 180);
   auto* engine = status.add_services();
   engine->set_service("simulation-engine");
   Hold(AddInstance(*engine, "simulation-engine-7f9c", "a41f0d3", 14, 13), v1::GATE_STATE_WAIT,
@@ -93,6 +100,9 @@ v1::ClusterStatus Fleet() {
   status.mutable_chain()->set_pending(3);
   status.mutable_chain()->add_contracts_waiting(13);
   status.mutable_read_at()->set_seconds(kNow);
+  status.mutable_expiry_frozen()->set_silent(6);
+  status.mutable_expiry_frozen()->set_sessions(20);
+  status.mutable_expiry_frozen()->mutable_since()->set_seconds(kNow - 170);
   auto* operation = status.mutable_operation();
   operation->set_operation_id("op-7f3a");
   operation->set_state(v1::OPERATION_STATE_RUNNING);
