@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "coordinator/store/session_end_store.h"
 #include "tests/fleet/in_process_fleet.h"
 #include "tests/support/eventually.h"
 #include "tests/support/matchers.h"
@@ -86,6 +87,31 @@ TEST(FleetOfManyAgents, AnAgentThatLeavesIsClosedAndForgotten) {
   fleet.RemoveAgent(agent);
   EXPECT_TRUE(Eventually([&] { return fleet.Status().services_size() == 0; }));
   EXPECT_EQ(fleet.db().Scalar("SELECT state FROM lockstep.session"), "closed");
+}
+
+// What the agent says and what the coordinator looks for are the same.
+TEST(FleetOfManyAgents, AnAgentsConnectionsAreRecognised) {
+  InProcessFleet fleet;
+  fleet.Publish({{"users", "CREATE TABLE users (id int)"}});
+  fleet.AddAgent({.migrate = true});
+  ASSERT_EQ(fleet.Upgrade().state(), v1::OPERATION_STATE_SUCCEEDED);
+  for (const std::string& service : {std::string("shop"), std::string(63, 's')}) {
+    Agent& agent = fleet.AddAgent({.service = service});
+    ASSERT_THAT(agent.WaitUntilServable(absl::Seconds(30)), IsOk());
+    auto connection = fleet.db().Connect();
+    const std::string id = agent.session_id();
+    ASSERT_THAT(connection->Query("SELECT lockstep.check_session($1)", {postgres::Param(id)}),
+                IsOk());
+    auto look = coordinator::LookForBackends(*connection, {id});
+    ASSERT_THAT(look, IsOk());
+    EXPECT_EQ(look->backends.count(id), 0u);
+    ASSERT_THAT(connection->Query("SELECT set_config('application_name', $1, false)",
+                                  {postgres::Param(agent.application_name())}),
+                IsOk());
+    look = coordinator::LookForBackends(*connection, {id});
+    ASSERT_THAT(look, IsOk());
+    EXPECT_EQ(look->backends[id], 1);
+  }
 }
 
 }  // namespace
