@@ -145,7 +145,7 @@ v1::SessionRequest Session::MakeHello() {
   hello = options_.identity;
   const Fitness fitness = hooks_.fitness();
   hello.set_can_migrate(fitness.can_migrate);
-  hello.set_migrate_error(ToWireText(fitness.error, kMaxReasonBytes));
+  hello.set_migrate_error(ToWireLine(fitness.error, kMaxReasonBytes));
   if (const auto held = hooks_.held_lease(); held.has_value()) {
     *hello.mutable_held_lease() = ToProto(*held);
   }

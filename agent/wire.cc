@@ -83,6 +83,18 @@ std::string ToWireText(absl::string_view text, size_t max_bytes) {
   return out;
 }
 
+std::string ToWireLine(absl::string_view text, size_t max_bytes) {
+  std::string line;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+    const bool c1 = c == 0xC2 && next >= 0x80 && next < 0xA0;  // U+0080 to U+009F
+    line.push_back(c1 || c < 0x20 || c == 0x7F ? ' ' : text[i]);
+    if (c1) ++i;
+  }
+  return ToWireText(line, max_bytes);
+}
+
 v1::LeaseToken ToProto(const apply::LeaseToken& token) {
   v1::LeaseToken out;
   out.set_epoch(token.epoch);

@@ -29,6 +29,9 @@ FetchedRun FromProto(v1::FetchRunResponse response);
 // A wire string must be UTF-8; what PostgreSQL or a file says may not be. Bytes that are not are
 // replaced by '?', and the result has at most `max_bytes`.
 std::string ToWireText(absl::string_view text, size_t max_bytes);
+// The same on one line: control characters, which a coordinator refuses in what it shows of an
+// instance, become blanks. What libpq says of a connection has several lines.
+std::string ToWireLine(absl::string_view text, size_t max_bytes);
 inline constexpr size_t kMaxWireText = 16 * 1024;
 
 }  // namespace lockstep::agent

@@ -20,6 +20,7 @@ namespace {
 using absl::StatusCode;
 using agent::Endpoints;
 using agent::Outbox;
+using agent::ToWireLine;
 using agent::ToWireText;
 
 TEST(Endpoints, AcceptsHostsAndSockets) {
@@ -162,6 +163,19 @@ TEST(Wire, TextIsCutAtACharacterAndAlwaysUtf8) {
   EXPECT_EQ(ToWireText("\xf0\x9f\x98\x80!", 4), "\xf0\x9f\x98\x80");
   EXPECT_EQ(ToWireText("\xf0\x9f", 100), "??");
   EXPECT_EQ(ToWireText("", 0), "");
+}
+
+// What libpq says of a server that is away has two lines, and a hello with such an error was
+// refused.
+TEST(Wire, ALineHasNoControlCharacters) {
+  EXPECT_EQ(ToWireLine("no such file\n\tIs the server running?", 100),
+            "no such file  Is the server running?");
+  EXPECT_EQ(ToWireLine("a\x7f"
+                       "b\xc2\x85"
+                       "c\xf6größer",
+                       100),
+            "a b c?größer");
+  EXPECT_EQ(ToWireLine("größer", 3), "gr");
 }
 
 TEST(Wire, ARunSurvivesTheJourney) {
