@@ -37,6 +37,7 @@ struct PostgresServerOptions {
   std::map<std::string, std::string> env = {};       // Added to the server's environment.
   // Of another server: a streaming standby of it, made by pg_basebackup at the first Start.
   std::string standby_of = {};
+  std::string log_file = {};  // Empty: in the server's directory, with which it goes.
 };
 
 enum class StopMode {
@@ -78,7 +79,9 @@ class PostgresServer {
 
   // The server's log. A line starts with time, [process id], transaction id, virtual transaction
   // id, application name.
-  std::string log_path() const { return directory_.File("log"); }
+  std::string log_path() const {
+    return options_.log_file.empty() ? directory_.File("log") : options_.log_file;
+  }
   std::string ReadLog() const;
 
  private:

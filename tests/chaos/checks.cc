@@ -1,0 +1,98 @@
+#include "tests/chaos/checks.h"
+
+namespace lockstep::chaos {
+namespace {
+
+constexpr Check kChecks[] = {
+    {"I1", "a version up to `applied` without history", When::kAlways, R"(
+SELECT format('version %s', m.version) FROM lockstep.migration m, lockstep.chain c
+ WHERE m.version <= c.applied AND m.phase <> 'contract'
+   AND NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version))"},
+    {"I1", "history beyond `applied`", When::kAlways, R"(
+SELECT format('version %s, applied %s', h.version, c.applied)
+  FROM lockstep.history h JOIN lockstep.migration m USING (version), lockstep.chain c
+ WHERE h.version > c.applied AND m.phase <> 'contract')"},
+    {"I1", "published versions with a gap, or a head that is not the newest", When::kAlways, R"(
+SELECT format('%s versions, newest %s, head %s', count(m.version), max(m.version), min(c.head))
+  FROM lockstep.chain c LEFT JOIN lockstep.migration m ON true
+HAVING count(m.version) <> coalesce(max(m.version), 0) OR coalesce(max(m.version), 0) <> min(c.head))"},
+    {"I1", "history with another digest than what is published", When::kAlways, R"(
+SELECT format('version %s', h.version) FROM lockstep.history h JOIN lockstep.migration m USING (version)
+ WHERE h.digest <> m.digest)"},
+    {"I2", "a table without history, or history without the table", When::kAlways, R"(
+SELECT format('version %s', m.version) FROM lockstep.migration m WHERE m.title IN ('table', 'mixed')
+   AND EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
+    <> EXISTS (SELECT FROM pg_class c WHERE c.relname = 't_' || m.version))"},
+    {"I2", "a column without history, or history without the column", When::kAlways, R"(
+SELECT format('version %s', m.version) FROM lockstep.migration m WHERE m.title = 'column'
+   AND (EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
+        AND NOT EXISTS (SELECT FROM lockstep.history h JOIN lockstep.migration d USING (version)
+                         WHERE d.title = 'drop_c_' || m.version))
+    <> EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+                WHERE c.relname = 'wide' AND a.attname = 'c_' || m.version AND NOT a.attisdropped))"},
+    {"I2", "an enum label without history, or history without the label", When::kAlways, R"(
+SELECT format('version %s', m.version) FROM lockstep.migration m WHERE m.title = 'status'
+   AND EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
+    <> EXISTS (SELECT FROM pg_enum e WHERE e.enumlabel = 'v_' || m.version))"},
+    {"I2", "history without its valid index", When::kAlways, R"(
+SELECT format('version %s', m.version) FROM lockstep.migration m JOIN lockstep.history h USING (version)
+ WHERE m.title = 'index' AND NOT EXISTS (
+   SELECT FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+    WHERE c.relname = 'i_' || m.version AND i.indisvalid))"},
+    {"I9", "a live session that a contract which has run concerns", When::kAlways, R"(
+SELECT format('contract %s, session %s@%s adapted to %s', m.version, s.service, s.instance, s.adapted_to)
+  FROM lockstep.session s, lockstep.migration m JOIN lockstep.history h USING (version)
+ WHERE m.phase = 'contract' AND s.state IN ('starting', 'live', 'draining', 'suspect')
+   AND lockstep.concerns(m.version, s.adapted_to, s.uses))"},
+    {"I11", "a session that ended at no time, or at a time and did not end", When::kAlways, R"(
+SELECT format('%s@%s %s', s.service, s.instance, s.state) FROM lockstep.session s
+ WHERE (s.state IN ('closed', 'expired')) <> (s.ended_at IS NOT NULL))"},
+    {"I12", "two operations at once", When::kAlways, R"(
+SELECT string_agg(o.operation_id, ', ') FROM lockstep.operation o
+ WHERE o.state IN ('running', 'paused', 'cancelling') HAVING count(*) > 1)"},
+    {"fence", "a committed row in lockstep.opened", When::kAlways, R"(
+SELECT format('version %s', o.version) FROM lockstep.opened o)"},
+    {"L1", "a version that is neither applied nor waits for people", When::kAtRest, R"(
+SELECT format('version %s (%s)', m.version, m.title) FROM lockstep.migration m
+ WHERE NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version) ORDER BY m.version)"},
+    {"rest", "a lease that is held, a run in flight, a barrier", When::kAtRest, R"(
+SELECT format('lease %s, inflight %s, barrier %s', l.state, c.inflight, c.barrier)
+  FROM lockstep.lease l, lockstep.chain c
+ WHERE l.state <> 'idle' OR c.inflight IS NOT NULL OR c.barrier IS NOT NULL)"},
+    {"rest", "an operation that has not ended", When::kAtRest, R"(
+SELECT format('%s %s', o.operation_id, o.state) FROM lockstep.operation o
+ WHERE o.state IN ('running', 'paused', 'cancelling'))"},
+    {"rest", "an advisory lock", When::kAtRest, R"(
+SELECT format('pid %s: %s %s', l.pid, l.classid, l.objid) FROM pg_locks l WHERE l.locktype = 'advisory')"},
+    {"rest", "an invalid index", When::kAtRest, R"(
+SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid)"},
+    {"rest", "an idle transaction, or a backend of a migration", When::kAtRest, R"(
+SELECT format('pid %s %s: %s', a.pid, a.application_name, left(a.query, 80)) FROM pg_stat_activity a
+ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+   AND (a.state LIKE 'idle in transaction%' OR a.usename = 'chaos_migrator'))"},
+    {"rest", "a prepared transaction", When::kAtRest, R"(
+SELECT p.gid FROM pg_prepared_xacts p)"},
+};
+
+}  // namespace
+
+// Whether an effect happened once is asked for separately, because counter comes with version 1.
+std::span<const Check> Checks() { return kChecks; }
+
+const char kWitness[] = R"(
+CREATE SCHEMA chaos;
+CREATE TABLE chaos.witness (revision bigint PRIMARY KEY, author text NOT NULL, concerned bigint);
+CREATE FUNCTION chaos.witness() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO chaos.witness VALUES (NEW.revision, session_user,
+    CASE WHEN NEW.kind IN ('applied', 'adopted') AND (SELECT m.phase = 'contract' FROM lockstep.migration m
+              WHERE m.version = NEW.version)
+         THEN lockstep.concerned_sessions(NEW.version) END);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER chaos_witness AFTER INSERT ON lockstep.event
+  FOR EACH ROW EXECUTE FUNCTION chaos.witness();
+)";
+
+}  // namespace lockstep::chaos

@@ -1,0 +1,148 @@
+#include "tests/chaos/postgres_pair.h"
+
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <unistd.h>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+#include "engine/base/status_macros.h"
+#include "engine/postgres/connection.h"
+#include "tests/support/eventually.h"
+#include "tests/support/repo_paths.h"
+
+namespace lockstep::chaos {
+namespace {
+
+using testing::Eventually;
+using testing::PostgresServer;
+
+constexpr int kMaxConnections = 150;
+constexpr absl::Duration kPromotion = absl::Seconds(20);
+
+std::string SocketOf(const PostgresServer& server) {
+  return absl::StrCat(server.socket_directory(), "/.s.PGSQL.5432");
+}
+
+absl::StatusOr<std::string> Ask(const std::string& conninfo, const std::string& sql) {
+  ASSIGN_OR_RETURN(auto connection, postgres::Connection::Open({.conninfo = conninfo,
+                                                                .application_name = "chaos",
+                                                                .statement_timeout = kPromotion}));
+  ASSIGN_OR_RETURN(const postgres::Result result, connection->Query(sql));
+  return result.empty() ? "" : result.rows[0].Text(0);
+}
+
+}  // namespace
+
+PostgresPair::PostgresPair(Proxy* proxy, std::string directory)
+    : proxy_(proxy),
+      directory_(std::move(directory)),
+      replication_(proxy->ListenTcp("replication", {})) {
+  SetClock(0);
+}
+
+testing::PostgresServerOptions PostgresPair::Options() {
+  logs_.push_back(absl::StrCat(directory_, "/postgres-", logs_.size() + 1, ".log"));
+  return {.max_connections = kMaxConnections,
+          .settings = {{"wal_keep_size", "512MB"},
+                       {"max_wal_size", "512MB"},
+                       {"wal_retrieve_retry_interval", "200ms"},
+                       {"autovacuum_naptime", "5s"},
+                       {"restart_after_crash", "on"}},
+          .env = {{"LD_PRELOAD", absl::StrCat(testing::ProgramPath("full_disk.so"), ":",
+                                              testing::ProgramPath("clock_jump.so"))},
+                  {"FULL_DISK_FLAG", absl::StrCat(directory_, "/disk-is-full")},
+                  {"CLOCK_JUMP_FILE", absl::StrCat(directory_, "/clock")}},
+          .log_file = logs_.back()};
+}
+
+Link* PostgresPair::NewClientLink(const std::string& name) {
+  clients_.push_back(proxy_->ListenTcp(name, {}));
+  if (primary_ != nullptr) clients_.back()->SetTarget({.unix_path = SocketOf(*primary_)});
+  return clients_.back();
+}
+
+std::string PostgresPair::ConninfoOf(const Link& link, absl::string_view user,
+                                     absl::string_view database) {
+  return absl::StrCat("host=127.0.0.1 port=", link.port(), " dbname=", database, " user=", user);
+}
+
+std::string PostgresPair::DirectConninfo(absl::string_view user) const {
+  return primary_->conninfo(kDatabase, user);
+}
+
+void PostgresPair::RetargetClients() {
+  for (Link* const link : clients_) {
+    link->SetTarget({.unix_path = SocketOf(*primary_)});
+    link->Reset();
+  }
+}
+
+absl::Status PostgresPair::Start() {
+  primary_ = std::make_unique<PostgresServer>(Options());
+  RETURN_IF_ERROR(primary_->Start());
+  RETURN_IF_ERROR(Ask(primary_->conninfo(), absl::StrCat("CREATE DATABASE ", kDatabase)).status());
+  RetargetClients();
+  return absl::OkStatus();
+}
+
+absl::Status PostgresPair::MakeStandby() {
+  standby_.reset();
+  replication_->Heal();
+  replication_->SetTarget({.unix_path = SocketOf(*primary_)});
+  testing::PostgresServerOptions options = Options();
+  options.standby_of = primary_->conninfo();
+  options.settings["primary_conninfo"] =
+      absl::StrCat("host=127.0.0.1 port=", replication_->port(), " user=postgres");
+  auto standby = std::make_unique<PostgresServer>(options);
+  RETURN_IF_ERROR(standby->Start());
+  standby_ = std::move(standby);
+  return absl::OkStatus();
+}
+
+absl::Status PostgresPair::Failover(absl::Duration withhold) {
+  if (!has_standby()) return absl::FailedPreconditionError("there is no standby");
+  const auto follows = Ask(primary_->conninfo(), "SELECT count(*)::text FROM pg_stat_replication");
+  RETURN_IF_ERROR(follows.status());
+  if (*follows != "1") return absl::FailedPreconditionError("the standby does not follow");
+  ++failovers_;
+  replication_->Hold(Side::kServer, absl::Minutes(10));
+  absl::SleepFor(withhold);  // What is committed now is what gets lost.
+  primary_->Kill();
+  replication_->Reset();
+  primary_ = std::move(standby_);
+  RETURN_IF_ERROR(Ask(primary_->conninfo(), "SELECT pg_promote(true, 15)").status());
+  if (!Eventually(
+          [&] {
+            const auto recovers = Ask(primary_->conninfo(), "SELECT pg_is_in_recovery()::text");
+            return recovers.ok() && *recovers == "false";
+          },
+          kPromotion)) {
+    return absl::InternalError("the standby was not promoted");
+  }
+  RetargetClients();
+  return absl::OkStatus();
+}
+
+void PostgresPair::SetDiskFull(bool full) {
+  const std::string flag = absl::StrCat(directory_, "/disk-is-full");
+  if (full) {
+    std::ofstream(flag) << "full\n";
+  } else {
+    unlink(flag.c_str());
+  }
+}
+
+void PostgresPair::SetClock(int64_t seconds) {
+  // Written in place: servers have it mapped.
+  const int fd =
+      open(absl::StrCat(directory_, "/clock").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return;
+  (void)!pwrite(fd, &seconds, sizeof(seconds), 0);
+  close(fd);
+}
+
+}  // namespace lockstep::chaos
