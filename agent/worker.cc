@@ -345,6 +345,8 @@ void Worker::Complete(const LeaseToken& token, const RunResult& result) {
     base::LogWarning("end of run not acknowledged", {{"lease", apply::ApplicationNameOf(token)},
                                                      {"reason", base::ReasonOf(status)},
                                                      {"error", std::string(status.message())}});
+    // Or heartbeats of this agent would go on renewing a lease that nobody works on.
+    listener_.answer(token, false, "the end of the run could not be reported");
     return;
   }
 }

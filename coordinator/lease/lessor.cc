@@ -108,9 +108,13 @@ void Lessor::Forget(int64_t epoch) {
   if (held_.has_value() && held_->lease.token.epoch <= epoch) held_.reset();
 }
 
+void Lessor::Accept(const std::string& session_id, const LeaseToken& token) {
+  (void)StreamBack(session_id, token);  // The same: it works on it.
+}
+
 void Lessor::Heartbeat(const std::string& session_id) {
   base::MutexLock lock(mu_);
-  if (!held_.has_value() || held_->lease.session != session_id) return;
+  if (!held_.has_value() || held_->lease.session != session_id || !held_->taken) return;
   held_->deadline = options_.clock->SinceBoot() + options_.durations.lease_ttl;
 }
 
@@ -126,7 +130,15 @@ void Lessor::Decline(const std::string& session_id, const LeaseToken& token) {
   if (!held_.has_value() || held_->lease.session != session_id || held_->lease.token != token) {
     return;
   }
+  held_->taken = false;
   held_->deadline = options_.clock->SinceBoot();
+}
+
+void Lessor::OfferedAgain(const std::string& session_id) {
+  base::MutexLock lock(mu_);
+  if (!held_.has_value() || held_->lease.session != session_id) return;
+  held_->taken = false;
+  held_->deadline = options_.clock->SinceBoot() + options_.durations.lease_ttl;
 }
 
 bool Lessor::StreamBack(const std::string& session_id, const LeaseToken& token) {
@@ -134,6 +146,7 @@ bool Lessor::StreamBack(const std::string& session_id, const LeaseToken& token) 
   if (!held_.has_value() || held_->lease.session != session_id || held_->lease.token != token) {
     return false;
   }
+  held_->taken = true;
   held_->deadline = options_.clock->SinceBoot() + options_.durations.lease_ttl;
   return true;
 }

@@ -42,6 +42,7 @@ struct HeldLease {
   absl::Duration since;     // When it was granted or adopted, SinceBoot scale.
   absl::Duration deadline;  // When it is overdue, SinceBoot scale.
   RunProgress progress;
+  bool taken = false;  // Its holder has said that it works on it.
 };
 
 struct LessorOptions {
@@ -68,12 +69,20 @@ class Lessor {
   // Forgets what is held; the database says it ended.
   void Forget(int64_t epoch);
 
+  // The holder took the offer: from here on its heartbeats renew the lease. Until then they would
+  // keep a run for ever whose offer was lost.
+  void Accept(const std::string& session_id, const LeaseToken& token);
   void Heartbeat(const std::string& session_id);
   // The holder's stream broke: it has lease_reconnect to come back.
   void StreamLost(const std::string& session_id);
-  // The holder declined the offer: overdue at once.
+  // The holder declined the offer, or works on it no more: overdue at once, whatever its heartbeats
+  // say.
   void Decline(const std::string& session_id, const LeaseToken& token);
-  // False when `token` is not what is held: the agent must let go.
+  // The holder is back and was offered the run again, as it does not know of it: a full TTL to
+  // accept it.
+  void OfferedAgain(const std::string& session_id);
+  // The holder is back and still works on `token`. False when that is not what is held: the agent
+  // must let go.
   bool StreamBack(const std::string& session_id, const LeaseToken& token);
   // False when `token` is not what is held.
   bool Progress(const LeaseToken& token, const RunProgress& progress);

@@ -230,11 +230,22 @@ absl::Status Driver::GrantTo(const LeaderToken& leader, const DriverView& view,
   return absl::OkStatus();
 }
 
+// A holder that went silent while its stream stands would be the first choice for the next run,
+// too: others come first.
+void Driver::RestWhileSilent(const std::string& session) {
+  const auto member = options_.fleet->Find(session);
+  if (!member.has_value() || !member->connected) return;
+  const absl::Duration silent = options_.clock->SinceBoot() - member->last_seen;
+  if (silent < 2 * options_.durations.heartbeat) return;
+  options_.fleet->MarkDeclined(session, options_.durations.lease_reconnect);
+}
+
 absl::Status Driver::RevokeHeld(const LeaderToken& leader, const std::string& why) {
   const auto held = options_.lessor->held();
   if (held.has_value()) {
     // A holder that listens rolls back by itself; one that does not is waited for and terminated.
     options_.fleet->SendRevoked(held->lease.session, held->lease.token, why);
+    RestWhileSilent(held->lease.session);
   }
   return options_.lessor->Revoke(leader, why);
 }

@@ -67,6 +67,7 @@ class Driver {
   void RefreshFleet(const DriverView& view);
   absl::Status Move(const LeaderToken& leader, const DriverView& view, const Decision& decision);
   absl::Status GrantTo(const LeaderToken& leader, const DriverView& view, const Decision& decision);
+  void RestWhileSilent(const std::string& session);
   absl::Status RevokeHeld(const LeaderToken& leader, const std::string& why);
   absl::Duration TakeBackHeld(const LeaderToken& leader, const std::string& why);
   absl::Duration SettleRevoking(const LeaderToken& leader, const DriverView& view,

@@ -179,7 +179,7 @@ void SessionStream::ResumeLease(const v1::Hello& hello) {
   }
   const auto held = peers_->lessor->held();
   if (!held.has_value() || held->lease.session != session_id_) return;
-  peers_->lessor->StreamBack(session_id_, held->lease.token);
+  peers_->lessor->OfferedAgain(session_id_);
   SendOffer({.token = held->lease.token,
              .first = held->lease.first,
              .last = held->lease.last,
@@ -203,7 +203,10 @@ void SessionStream::HandleProgress(const v1::RunProgress& progress) {
 }
 
 void SessionStream::HandleAnswer(const v1::LeaseAnswer& answer) {
-  if (answer.accepted()) return;
+  if (answer.accepted()) {
+    peers_->lessor->Accept(session_id_, FromProto(answer.token()));
+    return;
+  }
   base::LogInfo("offer declined", {{"session", session_id_}, {"reason", answer.reason()}});
   // The lease ends by the report that follows or by its expiry; nothing runs under it.
   peers_->fleet->MarkDeclined(session_id_, peers_->durations.retry_base);

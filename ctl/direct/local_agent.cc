@@ -128,6 +128,7 @@ apply::RunResult LocalAgent::Apply(const coordinator::LeaseOffer& offer, const a
 
 absl::Status LocalAgent::Run(const coordinator::LeaseOffer& offer, const Pulse& pulse) {
   apply::RunResult result;
+  options_.lessor->Accept(options_.session_id, offer.token);
   if (const auto spec = Fetch(offer); spec.ok()) {
     result = Apply(offer, *spec, pulse);
   } else {

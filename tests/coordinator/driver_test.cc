@@ -3,6 +3,7 @@
 #include "coordinator/operation/driver.h"
 
 #include <gtest/gtest.h>
+#include <map>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -96,6 +97,44 @@ TEST_F(DriverTest, ASilentHolderLosesItsRunToTheNextAgent) {
   EXPECT_EQ(lockstep_.Scalar("SELECT count(*) FROM lockstep.history WHERE lease_epoch = " +
                              absl::StrCat(lost.token.epoch)),
             "0");
+}
+
+// Its stream stands, its process does not answer: the next run is somebody else's.
+TEST_F(DriverTest, AHolderThatIsSilentOnAStandingStreamIsNotTheNextChoice) {
+  driver_->Stop();
+  testing::SimClock clock;
+  Fleet fleet({.database = &pool_,
+               .workers = &workers_,
+               .clock = &clock,
+               .durations = durations_,
+               .leadership = [this] { return elector_->leadership(); }});
+  Lessor lessor({.database = &pool_, .clock = &clock, .durations = durations_});
+  Driver driver({.database = &pool_,
+                 .fleet = &fleet,
+                 .lessor = &lessor,
+                 .clock = &clock,
+                 .durations = durations_,
+                 .leadership = [this] { return elector_->leadership(); }});
+  std::map<std::string, Agent> agents;
+  for (const char* const name : {"one", "two"}) {
+    Agent agent{lockstep_.Instance(name, 0)};
+    agent.declaration.can_migrate = true;
+    ASSERT_THAT(fleet.Register(agent.link, agent.declaration, false), IsOk());
+    agents[agent.declaration.session_id] = agent;
+  }
+  Upgrade();
+  driver.Step();
+  ASSERT_TRUE(lessor.held().has_value());
+  const std::string silent = lessor.held()->lease.session;
+  clock.Advance(durations_.lease_ttl);
+  for (const auto& [session, agent] : agents) {
+    if (session != silent) fleet.Heartbeat(session, false);
+  }
+  while (lessor.held().has_value() && lessor.held()->lease.session == silent) driver.Step();
+  driver.Step();
+  ASSERT_TRUE(lessor.held().has_value());
+  EXPECT_NE(lessor.held()->lease.session, silent);
+  workers_.Stop();  // Before the fleet that they work for.
 }
 
 TEST_F(DriverTest, ACancelledOperationTakesItsRunBack) {

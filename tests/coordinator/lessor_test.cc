@@ -70,12 +70,40 @@ TEST_F(LessorTest, SettingTheWallClockMakesNobodyOverdue) {
 }
 
 TEST_F(LessorTest, HeartbeatsOfTheHolderExtendTheLease) {
-  ASSERT_THAT(Grant(1, 1), IsOk());
+  const auto token = Grant(1, 1);
+  lessor_.Accept(session_, *token);
   clock_.Advance(absl::Seconds(20));
   lessor_.Heartbeat(base::NewUuid());  // Somebody else's.
   EXPECT_EQ(lessor_.UntilOverdue(), durations_.lease_ttl - absl::Seconds(20));
   lessor_.Heartbeat(session_);
   EXPECT_EQ(lessor_.UntilOverdue(), durations_.lease_ttl);
+}
+
+// The offer was lost, or declined: the agent is well, and nobody works on the run.
+TEST_F(LessorTest, HeartbeatsOfAnAgentThatDidNotTakeTheRunExtendNothing) {
+  const auto token = Grant(1, 1);
+  clock_.Advance(absl::Seconds(20));
+  lessor_.Heartbeat(session_);
+  EXPECT_EQ(lessor_.UntilOverdue(), durations_.lease_ttl - absl::Seconds(20));
+  lessor_.Accept(session_, {token->epoch, base::NewUuid()});
+  lessor_.Heartbeat(session_);
+  EXPECT_EQ(lessor_.UntilOverdue(), durations_.lease_ttl - absl::Seconds(20));
+  lessor_.Accept(session_, *token);
+  lessor_.Decline(session_, *token);
+  lessor_.Heartbeat(session_);
+  EXPECT_TRUE(lessor_.Overdue());
+}
+
+TEST_F(LessorTest, AnAgentThatIsOfferedTheRunAgainHasATtlToTakeIt) {
+  const auto token = Grant(1, 1);
+  lessor_.StreamLost(session_);
+  lessor_.OfferedAgain(session_);
+  EXPECT_EQ(lessor_.UntilOverdue(), durations_.lease_ttl);
+  clock_.Advance(durations_.lease_ttl);
+  lessor_.Heartbeat(session_);
+  EXPECT_TRUE(lessor_.Overdue());
+  EXPECT_TRUE(lessor_.StreamBack(session_, *token));
+  EXPECT_FALSE(lessor_.Overdue());
 }
 
 TEST_F(LessorTest, ALostStreamShortensTheLeaseAndNeverExtendsIt) {
