@@ -213,7 +213,6 @@ void Environment::OnElected(const LeaderToken& token) {
   if (loaded_epoch_ == token.epoch) return;
   absl::Status loaded = LOCKSTEP_FAILPOINT_STATUS("leader.after_takeover", base::kNoSocket);
   if (loaded.ok()) loaded = fleet_->Reload();
-  if (loaded.ok()) loaded = LOCKSTEP_FAILPOINT_STATUS("leader.in_settle", base::kNoSocket);
   if (!loaded.ok()) {
     base::LogError("sessions could not be loaded", {{"error", std::string(loaded.message())}});
     return;
@@ -228,6 +227,7 @@ void Environment::OnElected(const LeaderToken& token) {
   if (lease->held) lessor_->Adopt(*lease, lease->session);
   incarnation_ = chain->incarnation;
   settle_.Begin(SessionsToHear(fleet_->Members()), !chain->settled);
+  if (!LOCKSTEP_FAILPOINT_STATUS("leader.in_settle", base::kNoSocket).ok()) return;
   loaded_epoch_ = token.epoch;
   driver_->Wake();
 }
