@@ -74,4 +74,13 @@ step_clang() {
 step_fuzz() { LOCKSTEP_FUZZ_BUILD="$builds/fuzz" tests/fuzz/run.sh "$fuzz_seconds"; }
 
 # With the programs that are built already; their release build differs in the optimiser's flags only.
-step_quickstart() { LOCKSTEP_BUILD_ROOT=$builds LOCKSTEP_PRESET=$quickstart_preset deploy/quickstart.sh; }
+step_quickstart() {
+  LOCKSTEP_BUILD_ROOT=$builds LOCKSTEP_PRESET=$quickstart_preset deploy/quickstart.sh
+  [[ $quickstart_preset == release ]] || return 0
+  # What is shipped has no failpoints; what was tested has, so that this would be seen.
+  local program
+  for program in lockstep lockstep-agent lockstep-coordinator; do
+    grep -q LOCKSTEP_FAILPOINTS "$builds/dev/bin/$program" || die "$program of preset dev has no failpoints"
+    ! grep -q LOCKSTEP_FAILPOINTS "$builds/release/bin/$program" || die "$program of preset release has failpoints"
+  done
+}
