@@ -28,6 +28,7 @@ constexpr int kTimeScale = 20;
 constexpr int kAgents = 2;
 constexpr char kBystander[] = "bystander-1";
 constexpr absl::Duration kUpgradeLimit = absl::Seconds(60);
+constexpr absl::Duration kSnapshotAfterHit = absl::Seconds(1);
 constexpr absl::Duration kPause = absl::Milliseconds(5);
 constexpr int64_t kMaxLogBytes = 1 << 20;
 const std::vector<std::string> kCoordinators = {"a", "b", "c"};
@@ -79,6 +80,9 @@ class Run {
       // The first one leads before there is an upgrade, and a takeover is not its.
       const bool spared = cell_.point.scene == Scene::kTakeover && name == kCoordinators.front();
       StartCoordinator(name, spared ? Environment{} : ArmedIn("leader"));
+      if (spared && !cluster_.coordinator(name).WaitForOutput("leadership won")) {
+        Problem("the first coordinator does not lead");
+      }
     }
     const CommandResult published = cluster_.Ctl(Addressed({"publish"}));
     if (published.exit != ExitStatus{}) Problem("publish: " + published.err);
@@ -87,6 +91,15 @@ class Run {
     }
     for (int i = 1; i <= kAgents; ++i) StartMigrator(absl::StrCat("shop-", i), ArmedIn("agent"));
     if (cell_.point.scene == Scene::kExpire) StartBystander();
+    if (cell_.point.scene == Scene::kBuild) TakeSnapshot();
+  }
+
+  // Builds of indexes wait for it to go before they end.
+  void TakeSnapshot() {
+    snapshot_ = cluster_.db().Connect();
+    const absl::Status taken =
+        snapshot_->RunScript("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    if (!taken.ok()) Problem(std::string(taken.message()));
   }
 
   // The environment that arms what is to be armed in the programs of `kind`.
@@ -168,10 +181,18 @@ class Run {
     return true;
   }
 
+  // A while after the failpoint acted, so that what it hit was in the middle of its work.
+  void ReleaseSnapshot(const std::vector<Hit>& hits) {
+    if (snapshot_ == nullptr || hits.empty()) return;
+    if (!release_at_.has_value()) release_at_ = absl::Now() + kSnapshotAfterHit;
+    if (absl::Now() >= *release_at_) snapshot_.reset();
+  }
+
   // Starts again who died, and lets go on who was stopped for long enough.
   void Tend() {
     const absl::Time now = absl::Now();
     const std::vector<Hit> hits = ReadHits(log());
+    ReleaseSnapshot(hits);
     for (size_t i = continue_at_.size(); i < hits.size(); ++i) {
       continue_at_.push_back(hits[i].action == "stop" ? std::optional(now + two_ttls_)
                                                       : std::nullopt);
@@ -189,7 +210,9 @@ class Run {
     for (const std::string& name : kCoordinators) {
       if (!cluster_.coordinator(name).Wait(absl::ZeroDuration()).has_value()) continue;
       Keep(name, cluster_.coordinator(name));
-      StartCoordinator(name, {});
+      // The leader that a takeover was from may be the one that takes over.
+      const bool armed = cell_.point.scene == Scene::kTakeover && ++revivals_ == 1;
+      StartCoordinator(name, armed ? ArmedIn("leader") : Environment{});
     }
   }
 
@@ -244,15 +267,31 @@ class Run {
     for (const std::string& each : left) Problem("after the end: " + each);
   }
 
+  // A failpoint that has not acted in every program may do so while they end.
   void StopAll() {
-    for (auto& [instance, agent] : agents_) agent->Signal(SIGTERM);
-    for (auto& [instance, agent] : agents_) {
-      if (agent->Wait() != ExitStatus{}) Problem(instance + " did not end well");
+    for (auto& [instance, agent] : agents_) Stop(instance, *agent);
+    for (const std::string& name : kCoordinators) Stop(name, cluster_.coordinator(name));
+  }
+
+  void Stop(const std::string& name, Subprocess& process) {
+    const pid_t pid = process.pid();
+    process.Signal(SIGTERM);
+    std::optional<ExitStatus> exit;
+    (void)Eventually([&] {
+      if (WasHit(pid, "stop")) process.Signal(SIGCONT);
+      exit = process.Wait(absl::ZeroDuration());
+      return exit.has_value();
+    });
+    if (exit == ExitStatus{}) return;
+    if (exit == ExitStatus{.signal = SIGKILL} && WasHit(pid, "kill")) return;
+    Problem(name + " did not end well");
+  }
+
+  bool WasHit(pid_t pid, const std::string& action) const {
+    for (const Hit& hit : ReadHits(log())) {
+      if (hit.pid == pid && hit.action == action) return true;
     }
-    for (const std::string& name : kCoordinators) {
-      cluster_.coordinator(name).Signal(SIGTERM);
-      if (cluster_.coordinator(name).Wait() != ExitStatus{}) Problem(name + " did not end well");
-    }
+    return false;
   }
 
   void Problem(const std::string& what) { result_.problems.push_back(what); }
@@ -275,7 +314,10 @@ class Run {
   Cluster cluster_;
   std::map<std::string, std::unique_ptr<Subprocess>> agents_;
   std::unique_ptr<Subprocess> bystander_;
+  std::unique_ptr<postgres::Connection> snapshot_;
+  std::optional<absl::Time> release_at_;                // The snapshot.
   std::vector<std::optional<absl::Time>> continue_at_;  // Of each hit that stopped a program.
+  int revivals_ = 0;                                    // Of coordinators.
   CellResult result_;
 };
 

@@ -27,9 +27,9 @@ constexpr File kFiles[kChainLength] = {
     {"007_ledger.sql",
      "CREATE TABLE ledger (id serial PRIMARY KEY, what text NOT NULL);\n"
      "INSERT INTO ledger (what) VALUES ('a');\nINSERT INTO ledger (what) VALUES ('b');\n"},
-    {"008_totals.sql", "CREATE VIEW totals AS SELECT sum(n) AS n FROM counter;\n"},
+    {"008_ledger_what.sql", "CREATE INDEX CONCURRENTLY ledger_what ON ledger (what);\n"},
     {"009_note.sql", "ALTER TABLE things ADD COLUMN note text;\n"},
-    {"010_colour_of_ledger.sql", "ALTER TABLE ledger ADD COLUMN colour colour;\n"},
+    {"010_totals.sql", "CREATE VIEW totals AS SELECT sum(n) AS n FROM counter;\n"},
     {"011_drop_old.sql", "-- lockstep:phase contract\nALTER TABLE counter DROP COLUMN old;\n"},
     {"012_last.sql", "CREATE TABLE last (id int PRIMARY KEY);\n"},
 };
@@ -51,9 +51,11 @@ constexpr Effect kEffects[] = {
     {"SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute"
      " WHERE attrelid = 'counter'::regclass AND attnum > 0 AND NOT attisdropped",
      "id,n,m"},
-    {"SELECT count(*) FROM pg_class WHERE relname IN ('things_colour', 'last') AND relkind IN "
-     "('i', 'r')",
-     "2"},
+    {"SELECT string_agg(indexrelid::regclass::text, ',' ORDER BY indexrelid::regclass::text) FROM "
+     "pg_index"
+     " WHERE indrelid IN ('things'::regclass, 'ledger'::regclass) AND NOT indisprimary",
+     "ledger_what,things_colour"},
+    {"SELECT to_regclass('last')", "last"},
 };
 
 }  // namespace

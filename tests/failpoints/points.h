@@ -12,6 +12,7 @@ namespace lockstep::testing {
 enum class Scene {
   kUpgrade,   // Nothing.
   kGroups,    // The database was never served, so neighbours share transactions.
+  kBuild,     // An old snapshot keeps the concurrent build of an index from ending.
   kTakeover,  // The leader is killed in the middle of the upgrade.
   kRevoke,    // The holder stops with its transaction open.
   kExpire,    // An instance dies.
@@ -33,7 +34,7 @@ const std::vector<Point>& Points();
 const std::vector<std::string>& Actions();
 
 std::vector<Cell> AllCells();
-// Each point once, with the actions in turn: what every run of the tests does.
+// Each point once, with the actions in turn.
 std::vector<Cell> SampleCells();
 // The cells whose name begins with `prefix`, e.g. "agent.before_commit" or
 // "leader.before_send=kill".
