@@ -85,6 +85,17 @@ std::string NothingIsGrantedAfterARevoke(LockstepDatabase& lockstep) {
   return granted.ok() ? "" : Describe(granted.status());
 }
 
+std::string AStatementIsForgotten(LockstepDatabase& lockstep) {
+  lockstep.Publish({{.transactional = false}});
+  const LeaseToken token = lockstep.Grant(1, 1);
+  // What a backend has that builds an index, with or without its agent.
+  const auto builder = lockstep.Session();
+  Require(builder->Execute("SELECT lockstep.lock_statements()").status());
+  Require(
+      RevokeRun(lockstep.admin(), lockstep.leader(), token, "it went silent", kForEver).status());
+  return lockstep.TryGrant(1, 1).ok() ? "granted anew while a statement of the run is running" : "";
+}
+
 std::string AForeignBarrierFalls(LockstepDatabase& lockstep) {
   lockstep.Publish({{}, {.phase = "contract"}});
   lockstep.db().Query("UPDATE lockstep.chain SET barrier = 2, barrier_owner = 'ann'");
@@ -148,6 +159,8 @@ const std::vector<Attack>& Attacks() {
        CommitsUnderAStaleToken},
       {"two-backends", "A second backend opens with the token of the first.", TwoBackendsAreIn},
       {"inflight-left", "A run is granted again after a revoke.", NothingIsGrantedAfterARevoke},
+      {"statement-forgotten", "A run is granted again while its concurrent build goes on.",
+       AStatementIsForgotten},
       {"any-barrier", "A version is applied while a barrier for another one stands.",
        AForeignBarrierFalls},
       {"for-share", "A run and the leadership are renewed while transactions under them are open.",

@@ -73,6 +73,13 @@ std::vector<Mutation> MakeMutations() {
        .breaks = "a revoke that clears `inflight`",
        .invariant = "every pending migration ends applied or failed (L1)",
        .edits = {{"lockstep.revoke_run", "UPDATE lockstep.chain c SET inflight = NULL;", ""}}},
+      {.name = "statement-forgotten",
+       .breaks = "the revoke of a run outside of a transaction, which keeps `inflight` until its "
+                 "statement has ended",
+       .invariant = "at most one backend runs a migration's statements at a time (I4)",
+       .edits = {{"lockstep.revoke_run", "CASE WHEN l.alone THEN 'revoking' ELSE 'idle' END",
+                  "'idle'"},
+                 {"lockstep.revoke_run", "IF NOT l.alone THEN", "IF true THEN"}}},
       {.name = "any-barrier",
        .breaks = "close lifts its own barrier only",
        .invariant = "while a barrier stands, nobody whom it concerns is admitted (I8)",
