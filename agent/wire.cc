@@ -23,6 +23,31 @@ v1::RunOutcome ToProto(apply::RunOutcome outcome) {
   return v1::RUN_OUTCOME_UNSPECIFIED;
 }
 
+void SetTime(int64_t micros, google::protobuf::Timestamp* out) {
+  *out = convert::ToProto(absl::FromUnixMicros(micros));
+}
+
+v1::LockWait ToProto(const postgres::LockWait& wait) {
+  v1::LockWait out;
+  out.set_relation(ToWireText(wait.relation, kMaxWireText));
+  out.set_mode(ToWireText(wait.mode, kMaxWireText));
+  for (const postgres::LockBlocker& blocker : wait.blockers) {
+    v1::LockBlocker* const to = out.add_blockers();
+    to->set_pid(blocker.pid);
+    if (blocker.backend_start != 0) SetTime(blocker.backend_start, to->mutable_backend_start());
+    if (blocker.transaction_start != 0) {
+      SetTime(blocker.transaction_start, to->mutable_transaction_start());
+    }
+    to->set_role(ToWireText(blocker.role, kMaxWireText));
+    to->set_application_name(ToWireText(blocker.application_name, kMaxWireText));
+    to->set_state(ToWireText(blocker.state, kMaxWireText));
+    *to->mutable_transaction_age() = convert::ToProto(blocker.transaction_age);
+    *to->mutable_state_age() = convert::ToProto(blocker.state_age);
+    to->set_query(ToWireText(blocker.query, kMaxWireText));
+  }
+  return out;
+}
+
 v1::RunError ToProto(const apply::MigrationError& error) {
   v1::RunError out;
   out.set_version(error.version);
@@ -36,6 +61,8 @@ v1::RunError ToProto(const apply::MigrationError& error) {
   out.set_hint(ToWireText(error.hint, kMaxWireText));
   out.set_retryable(error.retryable);
   out.set_agent_unfit(error.agent_unfit);
+  out.set_statement_text(ToWireText(error.statement_text, kMaxWireText));
+  if (error.lock.has_value()) *out.mutable_lock_wait() = ToProto(*error.lock);
   return out;
 }
 
@@ -115,6 +142,7 @@ v1::RunProgress ToProto(const apply::LeaseToken& token, const apply::Progress& p
   out.set_committed(progress.committed);
   out.set_activity(progress.activity);
   if (progress.percent >= 0) out.set_percent(progress.percent);
+  if (progress.lock.has_value()) *out.mutable_lock_wait() = ToProto(*progress.lock);
   return out;
 }
 

@@ -49,9 +49,13 @@ constexpr std::array kFields = {
     DurationField{"gate_memory", &Durations::gate_memory,
                   "The gate is answered from memory that is at most this old"},
     DurationField{"lock_timeout", &Durations::lock_timeout,
-                  "One statement of a migration waits this long for a lock"},
+                  "One statement of a migration waits this long for a lock, later up to 4 x this"},
+    DurationField{"lock_pause", &Durations::lock_pause,
+                  "The pause behind a try that met a busy lock, later about 5 x this"},
+    DurationField{"lock_budget", &Durations::lock_budget,
+                  "A run that commits nothing is tried again for this long"},
     DurationField{"retry_base", &Durations::retry_base,
-                  "A run that met a busy lock is tried again after this, then twice this, ..."},
+                  "A run whose server was away is tried again after this, then twice this, ..."},
     DurationField{"retry_cap", &Durations::retry_cap, "... but after no more than this"},
 };
 
@@ -120,6 +124,10 @@ absl::Status CheckEach(const Durations& durations) {
 }
 
 }  // namespace
+
+LockLadder LadderOf(const Durations& durations) {
+  return MakeLadder(durations.lock_timeout, durations.lock_pause, durations.lock_budget);
+}
 
 std::span<const DurationField> DurationFields() { return kFields; }
 

@@ -8,6 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 
+#include "coordinator/lock_ladder.h"
+
 namespace lockstep::coordinator {
 
 struct Durations {
@@ -53,13 +55,18 @@ struct Durations {
   // How old what it saw may be when it answers the gate from memory; then the database is asked.
   absl::Duration gate_memory = absl::Seconds(3);
 
-  // Locks of migrations: how long one statement waits, and how often a run that met a busy lock is
-  // tried again, each time after twice the pause.
+  // Locks of migrations, by the ladder (lock_ladder.h): how long one statement waits at first, the
+  // pause behind a try at first, and for how long a run that commits nothing is tried again.
   absl::Duration lock_timeout = absl::Milliseconds(500);
+  absl::Duration lock_pause = absl::Seconds(25);
+  absl::Duration lock_budget = absl::Minutes(30);
+  // A run that met something else that passes, such as a server that was away, is tried again after
+  // a pause, each time after twice the last one, within the same budget.
   absl::Duration retry_base = absl::Seconds(1);
   absl::Duration retry_cap = absl::Seconds(60);
-  int max_attempts = 10;
 };
+
+LockLadder LadderOf(const Durations& durations);
 
 // How one of them is called, in flags ("--leader-ttl"), environment and errors, and what it is for.
 struct DurationField {

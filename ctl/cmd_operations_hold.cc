@@ -1,4 +1,4 @@
-// Following an operation again, holding it, letting it go on.
+// Following an operation again, holding it, letting it go on, also after it has ended.
 #include "absl/strings/str_cat.h"
 #include "lockstep/v1/operation.grpc.pb.h"
 
@@ -72,6 +72,19 @@ absl::StatusOr<int> RunOperationsResume(Context& context, const Arguments& argum
                    context.client.Call(&v1::OperationService::Stub::ResumeOperation,
                                        Asking<v1::ResumeOperationRequest>(arguments)));
   return Print(context, response.operation());
+}
+
+absl::StatusOr<int> RunOperationsRetry(Context& context, const Arguments& arguments) {
+  ASSIGN_OR_RETURN(const v1::RetryOperationResponse response,
+                   context.client.Call(&v1::OperationService::Stub::RetryOperation,
+                                       Asking<v1::RetryOperationRequest>(arguments)));
+  ASSIGN_OR_RETURN(const int code, Print(context, response.operation()));
+  if (!HasEnded(response.operation())) {
+    context.console.Say(absl::StrCat("`lockstep operations watch ",
+                                     Sanitize(response.operation().operation_id()),
+                                     "` follows it"));
+  }
+  return code;
 }
 
 }  // namespace lockstep::ctl

@@ -104,7 +104,9 @@ constexpr Command kCommands[] = {
          "Contracts are left waiting on a database that serves a fleet; --contracts runs them.\n"
          "--direct needs no coordinator and no agent: it publishes the migrations directory and\n"
          "applies it, with the same leases and history. It waits for another direct upgrade, and\n"
-         "refuses (8) while a coordinator leads. Ctrl-C then rolls the running migration back.",
+         "refuses (8) while a coordinator leads. Ctrl-C then rolls the running migration back.\n"
+         "A migration that does not get its lock within half a second lets others pass and tries\n"
+         "again for up to half an hour; who is in the way is shown.",
      .flags = kUpgradeFlags,
      .examples = kUpgradeExamples,
      .run = RunUpgrade},
@@ -141,7 +143,8 @@ constexpr Command kCommands[] = {
      .run = RunOperationsList},
     {.name = "operations get",
      .summary = "Show one operation",
-     .text = "Shows where one operation stands, and why it failed when it did.",
+     .text = "Shows where one operation stands, what became of its newest runs and who was in\n"
+             "their way, and why it failed when it did.",
      .argument = "ID",
      .argument_required = true,
      .examples = kGetExamples,
@@ -175,6 +178,16 @@ constexpr Command kCommands[] = {
      .argument_required = true,
      .examples = kResumeExamples,
      .run = RunOperationsResume},
+    {.name = "operations retry",
+     .summary = "Let an operation that failed or was cancelled go on",
+     .text = "Lets an operation that failed or was cancelled go on where it stopped, under its\n"
+             "own id: what is committed stays, and what failed before is not held against it.\n"
+             "Retrying an operation that runs or has succeeded changes nothing.",
+     .flags = kHoldFlags,
+     .argument = "ID",
+     .argument_required = true,
+     .examples = kRetryExamples,
+     .run = RunOperationsRetry},
     {.name = "operations cancel",
      .summary = "Ask an operation to stop",
      .text =

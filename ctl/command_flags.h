@@ -22,6 +22,10 @@ inline constexpr Flag kRequestId = {
     "--request-id", ValueKind::kText, "ID",
     "The same id starts the same operation once (default: a new UUID)"};
 
+inline constexpr Flag kTerminateIdle = {
+    "--terminate-idle-blockers", ValueKind::kDuration, "DURATION",
+    "End sessions idle in a transaction this long (1s to 1h) in a migration's way"};
+
 inline constexpr Flag kGlobals[] = {
     {"--address", ValueKind::kText, "ADDRESS", "A coordinator, HOST:PORT or unix:PATH; repeatable",
      false, true},
@@ -103,6 +107,7 @@ inline constexpr Flag kUpgradeFlags[] = {
     kNoWait,
     kReason,
     kRequestId,
+    kTerminateIdle,
     {"--sql", ValueKind::kNone, "", "Print the SQL it would run, change nothing"},
     kLint,
     {"--direct", ValueKind::kNone, "", "Without a coordinator: this process does it all"},
@@ -116,7 +121,8 @@ inline constexpr Flag kUpgradeFlags[] = {
      "With --direct: role that migrations run as (default: the owner of the database)"},
     {"--search-path", ValueKind::kText, "PATH",
      "With --direct: search_path of migrations (default: public)"}};
-inline constexpr Flag kContractFlags[] = {kYes, kWait, kNoWait, kReason, kRequestId};
+inline constexpr Flag kContractFlags[] = {kYes,    kWait,      kNoWait,
+                                          kReason, kRequestId, kTerminateIdle};
 inline constexpr Flag kWaitFlags[] = {
     {"--for", ValueKind::kText, "WHAT", "version=N, gate=SERVICE or operation=ID", true}};
 inline constexpr Flag kStatusFlags[] = {
@@ -189,6 +195,8 @@ inline constexpr const char* kWatchExamples[] = {"lockstep operations watch op-7
 inline constexpr const char* kPauseExamples[] = {
     "lockstep operations pause op-7f3a --reason 'load is too high'"};
 inline constexpr const char* kResumeExamples[] = {"lockstep operations resume op-7f3a"};
+inline constexpr const char* kRetryExamples[] = {
+    "lockstep operations retry op-7f3a --reason 'the report has ended'"};
 inline constexpr const char* kDevExamples[] = {"lockstep dev", "lockstep dev --port 15432 --seed",
                                                "lockstep dev --reset",
                                                "lockstep dev --once --ephemeral"};

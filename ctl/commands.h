@@ -34,6 +34,7 @@ absl::StatusOr<int> RunOperationsCancel(Context& context, const Arguments& argum
 absl::StatusOr<int> RunOperationsWatch(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunOperationsPause(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunOperationsResume(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunOperationsRetry(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunDev(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunInstances(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunInstancesGet(Context& context, const Arguments& arguments);

@@ -39,6 +39,7 @@ constexpr ReasonRow kReasons[] = {
      "start lockstep-coordinator, or name a running one with --address or LOCKSTEP_ADDRESS"},
     {kReasonBlocked, kExitBlocked, ""},
     {kReasonNoFitAgent, kExitBlocked, ""},
+    {kReasonLockBusy, kExitBlocked, ""},
     {"NOT_LEADER", kExitUnreachable, "`lockstep status` shows who leads; try again"},
     {"DATABASE_UNAVAILABLE", kExitUnreachable,
      "the coordinator runs, its database does not answer; try again when it does"},

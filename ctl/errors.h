@@ -41,6 +41,7 @@ inline constexpr char kReasonTerminated[] = "TERMINATED";
 inline constexpr char kReasonMigrationFailed[] = "MIGRATION_FAILED";
 inline constexpr char kReasonBlocked[] = "BLOCKED";
 inline constexpr char kReasonNoFitAgent[] = "NO_FIT_AGENT";
+inline constexpr char kReasonLockBusy[] = "LOCK_BUSY";
 inline constexpr char kReasonCancelled[] = "OPERATION_CANCELLED";
 inline constexpr char kReasonGateRefused[] = "GATE_REFUSED";
 inline constexpr char kReasonNotConfirmed[] = "NOT_CONFIRMED";

@@ -7,6 +7,7 @@
 #include "lockstep/v1/operation.grpc.pb.h"
 
 #include "ctl/errors.h"
+#include "ctl/lock_view.h"
 #include "ctl/output.h"
 #include "ctl/watch.h"
 #include "engine/base/error_info.h"
@@ -21,7 +22,7 @@ namespace {
 std::string StepOf(const v1::Operation& operation) {
   return absl::StrCat(operation.state(), "/", operation.running().version(), "/",
                       operation.running().holder(), "/", operation.running().activity(), "/",
-                      operation.waiting_for());
+                      operation.waiting_for(), "/", InTheWay(operation.running().lock_wait()));
 }
 
 // The title in "003_add_collaboration.sql"; "" when the name has another shape.
@@ -67,6 +68,34 @@ absl::Status MigrationFailed(const v1::Operation& operation, std::optional<bool>
       std::move(info));
 }
 
+// Its turn came, again and again, and somebody was in the way each time.
+absl::Status LockBusy(const v1::Operation& operation) {
+  const v1::RunError& error = operation.error();
+  const std::string title = TitleOf(operation.error_file());
+  base::ErrorInfo info{.reason = kReasonLockBusy};
+  info.metadata = {{"operation_id", operation.operation_id()},
+                   {"version", absl::StrCat(error.version())},
+                   {"title", title},
+                   {"file", operation.error_file()},
+                   {"line", absl::StrCat(error.line())},
+                   {"statement", absl::StrCat(error.statement())},
+                   {"relation", error.lock_wait().relation()},
+                   {"applied", absl::StrCat(operation.applied())},
+                   {"effect", absl::StrCat("the database is at ", operation.applied())}};
+  for (const v1::LockBlocker& blocker : error.lock_wait().blockers()) {
+    info.blockers.push_back(BlockerOf(blocker));
+  }
+  info.hint = absl::StrCat(
+      "let these sessions finish, or end them with pg_terminate_backend(pid), then `lockstep "
+      "operations retry ",
+      operation.operation_id(),
+      "`; `lockstep upgrade --terminate-idle-blockers 30s` ends idle ones by itself");
+  return base::MakeError(absl::StatusCode::kFailedPrecondition,
+                         absl::StrCat("migration ", error.version(), title.empty() ? "" : " ",
+                                      title, " did not get its lock: ", error.message()),
+                         std::move(info));
+}
+
 // The coordinator's own verdict: a migration's turn came and it could not even be tried.
 bool IsBlocked(const v1::RunError& error) {
   return error.reason() == kReasonBlocked || error.reason() == kReasonNoFitAgent;
@@ -99,7 +128,11 @@ std::string ProgressLine(const v1::Operation& operation, absl::Duration since) {
     if (step.has_percent()) absl::StrAppend(&line, ", ", step.percent(), " %");
     if (!step.holder().empty()) absl::StrAppend(&line, "  on ", step.holder());
     const absl::Duration elapsed = convert::FromProto(step.elapsed()) + since;
-    return absl::StrCat(line, "  ", DurationText(elapsed));
+    absl::StrAppend(&line, "  ", DurationText(elapsed));
+    if (step.has_lock_wait()) {
+      absl::StrAppend(&line, "  waits for its lock: ", LockWaitText(step.lock_wait()));
+    }
+    return line;
   }
   if (paused) {
     return absl::StrCat("paused at ", operation.applied(), " of ", operation.target(),
@@ -170,6 +203,7 @@ absl::StatusOr<v1::Operation> Follow(Context& context, const std::string& operat
 absl::Status OutcomeOf(const v1::Operation& operation, std::optional<bool> transactional) {
   switch (operation.state()) {
     case v1::OPERATION_STATE_FAILED:
+      if (operation.error().reason() == kReasonLockBusy) return LockBusy(operation);
       return IsBlocked(operation.error()) ? Blocked(operation)
                                           : MigrationFailed(operation, transactional);
     case v1::OPERATION_STATE_CANCELLED:

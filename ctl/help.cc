@@ -127,7 +127,8 @@ std::string UsageOf(const Command& command) {
   std::string text = absl::StrCat("lockstep ", command.name);
   if (command.argument != nullptr) {
     absl::StrAppend(&text, command.argument_required ? " " : " [", command.argument,
-                    command.argument_words || command.argument_list ? "..." : "", command.argument_required ? "" : "]");
+                    command.argument_words || command.argument_list ? "..." : "",
+                    command.argument_required ? "" : "]");
   }
   for (const Flag& flag : command.flags) {
     const std::string value = flag.kind == ValueKind::kNone ? "" : absl::StrCat(" ", flag.value);

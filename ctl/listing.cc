@@ -1,10 +1,13 @@
 #include "ctl/listing.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "lockstep/v1/status.grpc.pb.h"
 
 #include "ctl/follow.h"
+#include "ctl/lock_view.h"
 #include "ctl/output.h"
 #include "ctl/sanitize.h"
 #include "ctl/table.h"
@@ -98,6 +101,52 @@ std::string OperationsTable(const v1::ListOperationsResponse& list, const Style&
   return table.Render(style, width);
 }
 
+namespace {
+
+std::string OutcomeWord(v1::AttemptOutcome outcome) {
+  switch (outcome) {
+    case v1::ATTEMPT_OUTCOME_UNSPECIFIED:
+      return "running";
+    case v1::ATTEMPT_OUTCOME_NOT_STARTED:
+      return "not started";
+    default:
+      return absl::AsciiStrToLower(
+          absl::StripPrefix(v1::AttemptOutcome_Name(outcome), "ATTEMPT_OUTCOME_"));
+  }
+}
+
+// "55P03 at 14, statement 2: ALTER TABLE users; public.users is locked by pid 4711, ...".
+std::string Met(const v1::RunError& error) {
+  std::string text = error.sqlstate().empty() ? error.reason() : error.sqlstate();
+  if (error.version() > 0) absl::StrAppend(&text, " at ", error.version());
+  if (error.statement() > 0) absl::StrAppend(&text, ", statement ", error.statement());
+  if (!error.statement_text().empty()) absl::StrAppend(&text, ": ", error.statement_text());
+  absl::StrAppend(&text, text.empty() ? "" : "; ",
+                  error.has_lock_wait() ? LockWaitText(error.lock_wait()) : error.message());
+  return text;
+}
+
+std::string AttemptsTable(const v1::Operation& operation, const Style& style) {
+  Table table({{"RUN"}, {"BEGAN AT"}, {"TOOK", Align::kRight}, {"BY"}, {"OUTCOME"}, {"MET"}});
+  for (const v1::Attempt& attempt : operation.recent_attempts()) {
+    const std::string took = attempt.has_ended_at()
+                                 ? DurationText(convert::FromProto(attempt.ended_at()) -
+                                                convert::FromProto(attempt.started_at()))
+                                 : "-";
+    table.AddRow(
+        {{attempt.first() == attempt.last() ? absl::StrCat(attempt.first())
+                                            : absl::StrCat(attempt.first(), "..", attempt.last())},
+         {TimeOf(attempt.has_started_at(), attempt.started_at())},
+         {took},
+         {OrDash(attempt.holder())},
+         {OutcomeWord(attempt.outcome())},
+         {attempt.has_error() ? Met(attempt.error()) : ""}});
+  }
+  return table.Render(style, 0);
+}
+
+}  // namespace
+
 std::string OperationText(const v1::Operation& operation, const Style& style) {
   std::string text;
   const auto add = [&text](const char* label, const std::string& value) {
@@ -116,7 +165,12 @@ std::string OperationText(const v1::Operation& operation, const Style& style) {
   }
   add("ERROR", Sanitize(OutcomeOf(operation, std::nullopt).message()));
   add("", Sanitize(operation.error().message()));
-  return text;
+  if (operation.has_terminate_idle_blockers()) {
+    add("ENDS", absl::StrCat("sessions in its way that are idle in a transaction for ",
+                             AgeText(convert::FromProto(operation.terminate_idle_blockers()))));
+  }
+  if (operation.recent_attempts().empty()) return text;
+  return absl::StrCat(text, "\n", AttemptsTable(operation, style));
 }
 
 }  // namespace lockstep::ctl

@@ -42,6 +42,10 @@ absl::StatusOr<v1::Operation> Start(Context& context, const Arguments& arguments
   request.set_plan_digest(plan.plan_digest());
   request.set_actor(Actor());
   request.set_reason(arguments.Text("--reason"));
+  if (absl::Duration idle;
+      absl::ParseDuration(arguments.Text("--terminate-idle-blockers"), &idle)) {
+    *request.mutable_terminate_idle_blockers() = convert::ToProto(idle);
+  }
   context.console.Detail(absl::StrCat("request id ", Sanitize(request.request_id())));
   ASSIGN_OR_RETURN(v1::Operation operation, target.Start(request));
   context.console.Detail(absl::StrCat("started ", Sanitize(operation.operation_id())));

@@ -33,6 +33,7 @@ struct RunProgress {
   Version committed = 0;
   std::string activity = {};  // What a statement outside of a transaction does; "" when not known.
   int percent = -1;           // How far that is; -1 when not known.
+  std::optional<LockWait> lock = {};  // What it waits for right now.
 };
 
 // A held lease as the leader remembers it.

@@ -33,7 +33,7 @@ std::string NobodyApplies(const std::vector<Member>& members) {
 
 Decision ChooseAgent(const DriverView& view, const Run& run, const std::vector<Member>& members,
                      absl::Duration now) {
-  const std::string& operation = view.operation->operation_id;
+  const std::string operation = FitnessScope(*view.operation);
   const Member* unfit = nullptr;
   const Member* resting = nullptr;
   for (const Member& member : members) {
@@ -83,6 +83,33 @@ std::optional<Run> NextRunButContracts(Plan plan) {
     }
   }
   return NextRun(plan);
+}
+
+// The same for as long as the pause lasts, so that it is told once.
+std::string WhyDeferred(const OperationRow& operation) {
+  const RunError error = operation.error.value_or(RunError{.message = "an error"});
+  if (IsAboutLocks(error)) {
+    return absl::StrCat("version ", error.version, " waits for its turn: ",
+                        error.lock.has_value() ? postgres::Describe(*error.lock) : error.message,
+                        "; ", operation.failures, operation.failures == 1 ? " try" : " tries",
+                        " so far, the next follows");
+  }
+  return absl::StrCat("attempt ", operation.attempts, " met: ", error.message, "; trying again");
+}
+
+// What a person can do about a lock that was not to be had: what is in the way is named.
+RunError LockBusy(const RunError& error, const FailureStreak& streak) {
+  RunError busy = error;
+  busy.reason = kReasonLockBusy;
+  busy.message = absl::StrCat(
+      error.lock.has_value() ? postgres::Describe(*error.lock) : error.message, "; gave up after ",
+      streak.failures, streak.failures == 1 ? " try in " : " tries in ",
+      absl::FormatDuration(absl::Floor(streak.failing_for, absl::Seconds(1))));
+  busy.hint =
+      "let those sessions finish, or end them with pg_terminate_backend(pid), then `lockstep "
+      "operations retry`; `lockstep upgrade --terminate-idle-blockers 30s` ends idle ones by "
+      "itself";
+  return busy;
 }
 
 Decision Paused(const OperationRow& operation) {
@@ -159,10 +186,7 @@ Decision Decide(const DriverView& view, const std::vector<Member>& members, bool
   }
   if (paused) return Paused(operation);
   if (operation.delay > absl::ZeroDuration()) {
-    return Wait(absl::StrCat("attempt ", operation.attempts, " met: ",
-                             operation.error.has_value() ? operation.error->message : "an error",
-                             "; trying again"),
-                operation.delay);
+    return Wait(WhyDeferred(operation), operation.delay);
   }
   if (view.settling.empty()) return ChooseAgent(view, *run, members, now);
   const std::optional<Run> meanwhile = NextRunButContracts(plan);
@@ -170,11 +194,31 @@ Decision Decide(const DriverView& view, const std::vector<Member>& members, bool
   return ChooseAgent(view, *meanwhile, members, now);
 }
 
-AfterFailure DecideAfterFailure(const RunError& error, int failures, const Durations& durations) {
-  if (!error.retryable || failures >= durations.max_attempts) return {};
-  const int doublings = std::clamp(failures - 1, 0, 16);
-  return {.retry = true,
-          .delay = std::min(durations.retry_cap, durations.retry_base * (1 << doublings))};
+std::string FitnessScope(const OperationRow& operation) {
+  return operation.retries == 0 ? operation.operation_id
+                                : absl::StrCat(operation.operation_id, "#", operation.retries);
+}
+
+bool IsAboutLocks(const RunError& error) {
+  return error.sqlstate == "55P03" || error.sqlstate == "40P01" || error.sqlstate == "40001";
+}
+
+AfterFailure DecideAfterFailure(const RunError& error, const FailureStreak& streak,
+                                const Durations& durations) {
+  if (!error.retryable) return {.error = error};
+  const LockLadder ladder = LadderOf(durations);
+  const absl::Duration left = ladder.budget - streak.failing_for;
+  const bool locks = IsAboutLocks(error);
+  if (left <= absl::ZeroDuration()) return {.error = locks ? LockBusy(error, streak) : error};
+  absl::Duration pause;
+  if (locks) {
+    pause = PauseAfter(ladder, streak.failures, streak.jitter);
+  } else {
+    const int doublings = std::clamp(streak.failures - 1, 0, 16);
+    pause = std::min(durations.retry_cap, durations.retry_base * (1 << doublings));
+  }
+  // The last try comes at the end of the budget, not before it.
+  return {.retry = true, .delay = std::min(pause, left), .error = error};
 }
 
 }  // namespace lockstep::coordinator

@@ -18,6 +18,11 @@ namespace lockstep::coordinator {
 // Reasons of the errors that end an operation without a run having failed.
 inline constexpr char kReasonBlocked[] = "BLOCKED";
 inline constexpr char kReasonNoFitAgent[] = "NO_FIT_AGENT";
+// A lock was not to be had within the ladder's budget.
+inline constexpr char kReasonLockBusy[] = "LOCK_BUSY";
+
+// For what an agent that cannot apply is passed over: the operation, until a person says go on.
+std::string FitnessScope(const OperationRow& operation);
 
 // What the database says.
 struct DriverView {
@@ -59,13 +64,24 @@ struct Decision {
 Decision Decide(const DriverView& view, const std::vector<Member>& members, bool lease_overdue,
                 absl::Duration now);
 
-// What to do about a run that failed: try again after a pause, or end the operation. `failures`
-// counts the attempts in a row, this one included, that committed nothing: a long chain takes many.
+// Attempts in a row that committed nothing, the last one included; a long chain takes many.
+struct FailureStreak {
+  int failures = 0;
+  absl::Duration failing_for;  // Since the first of them began.
+  double jitter = 0.5;         // 0 to 1, evenly.
+};
+
+// What to do about a run that failed: try again after a pause, or end the operation with `error`.
 struct AfterFailure {
   bool retry = false;
   absl::Duration delay;
+  RunError error;
 };
-AfterFailure DecideAfterFailure(const RunError& error, int failures, const Durations& durations);
+AfterFailure DecideAfterFailure(const RunError& error, const FailureStreak& streak,
+                                const Durations& durations);
+
+// A lock timeout, a deadlock or a conflict with another transaction: time alone helps.
+bool IsAboutLocks(const RunError& error);
 
 }  // namespace lockstep::coordinator
 

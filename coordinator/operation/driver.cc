@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "coordinator/operation/relief.h"
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/leader_store.h"
 #include "coordinator/store/operation_store.h"
@@ -29,6 +30,9 @@ std::string DescribeRun(const std::optional<HeldLease>& held) {
     absl::StrAppend(&text, ", statement ", progress.statement, " of ", progress.statements);
   }
   absl::StrAppend(&text, ", by ", held->holder);
+  if (progress.lock.has_value()) {
+    absl::StrAppend(&text, ", waits for a lock: ", postgres::Describe(*progress.lock));
+  }
   return text;
 }
 
@@ -173,6 +177,14 @@ absl::Duration Driver::Tick() {
   RenewRow(*leader, *view);
   view->half_done = options_.lessor->IsHalfDone(view->lease.token.epoch);
   RefreshFleet(*view);
+  if (view->operation.has_value() && !view->lease.held) {
+    const absl::Status relieved =
+        RelieveLock(*options_.database, *leader, LadderOf(options_.durations), &*view->operation);
+    if (!relieved.ok()) {
+      base::LogWarning("what is in a migration's way could not be looked at",
+                       {{"error", std::string(relieved.message())}});
+    }
+  }
   const absl::Duration now = options_.clock->SinceBoot();
   const Decision decision =
       Decide(*view, options_.fleet->Members(), options_.lessor->Overdue(), now);

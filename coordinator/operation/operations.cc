@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 
 #include "coordinator/operation/groups.h"
+#include "coordinator/store/lock_store.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
@@ -16,6 +18,8 @@ using base::MakeError;
 
 // SQL that one FetchRun answer carries at most.
 constexpr int64_t kMaxFetchBytes = 8 << 20;
+// Runs that are told of one operation at most.
+constexpr int kMaxAttempts = 20;
 constexpr absl::Duration kDeclinePause = absl::Seconds(1);
 
 absl::Status InvalidTarget(Version target, Version head) {
@@ -120,6 +124,21 @@ absl::StatusOr<PlannedUpgrade> Operations::PlanUpgrade(Version target, bool cont
   return planned;
 }
 
+// Whether an upgrade that begins now has anything to begin with, and may do what it asks for.
+absl::Status Operations::CheckCanRun(postgres::Connection& connection, const LeaderToken& leader,
+                                     const UpgradeRequest& request,
+                                     const std::string& plan_digest) {
+  ASSIGN_OR_RETURN(const ChainRow chain, ReadChain(connection));
+  if (!chain.never_served) RETURN_IF_ERROR(JudgePending(connection, leader));
+  ASSIGN_OR_RETURN(auto pending, ReadPending(connection));
+  const Plan plan = MakePlan({chain, std::move(pending)}, request.target, request.contracts);
+  if (!plan_digest.empty() && PlanDigest(plan, chain.head_hash) != plan_digest) {
+    return PlanStale();
+  }
+  RETURN_IF_ERROR(CheckBlocked(plan));
+  return request.terminate_idle.has_value() ? CheckMayTerminate(connection) : absl::OkStatus();
+}
+
 absl::StatusOr<OperationView> Operations::StartUpgrade(const UpgradeRequest& request,
                                                        const std::string& plan_digest) {
   ASSIGN_OR_RETURN(const LeaderToken leader, Leadership());
@@ -132,13 +151,7 @@ absl::StatusOr<OperationView> Operations::StartUpgrade(const UpgradeRequest& req
   ASSIGN_OR_RETURN(const bool known, IsRequestKnown(*connection, request.request_id));
   ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(*connection));
   if (!known && !active.has_value()) {
-    if (!chain.never_served) RETURN_IF_ERROR(JudgePending(*connection, leader));
-    ASSIGN_OR_RETURN(auto pending, ReadPending(*connection));
-    const Plan plan = MakePlan({chain, std::move(pending)}, request.target, request.contracts);
-    if (!plan_digest.empty() && PlanDigest(plan, chain.head_hash) != plan_digest) {
-      return PlanStale();
-    }
-    RETURN_IF_ERROR(CheckBlocked(plan));
+    RETURN_IF_ERROR(CheckCanRun(*connection, leader, request, plan_digest));
   }
   UpgradeRequest resolved = request;
   if (resolved.target == 0) resolved.target = chain.head;
@@ -181,10 +194,14 @@ absl::StatusOr<OperationView> Operations::Describe(postgres::Connection& connect
   return view;
 }
 
-absl::StatusOr<OperationView> Operations::Get(const std::string& operation_id) {
+absl::StatusOr<OperationView> Operations::Get(const std::string& operation_id, bool with_attempts) {
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   ASSIGN_OR_RETURN(const OperationRow row, ReadOperation(*connection, operation_id));
-  return Describe(*connection, row);
+  ASSIGN_OR_RETURN(OperationView view, Describe(*connection, row));
+  if (with_attempts) {
+    ASSIGN_OR_RETURN(view.attempts, ReadAttemptsOf(*connection, operation_id, kMaxAttempts));
+  }
+  return view;
 }
 
 absl::StatusOr<std::vector<OperationView>> Operations::List(std::optional<absl::Time> before,
@@ -221,6 +238,26 @@ absl::StatusOr<OperationView> Operations::Pause(const std::string& operation_id,
   return Describe(*connection, row);
 }
 
+absl::StatusOr<OperationView> Operations::Retry(const std::string& operation_id,
+                                                const std::string& actor,
+                                                const std::string& reason) {
+  ASSIGN_OR_RETURN(const LeaderToken leader, Leadership());
+  ASSIGN_OR_RETURN(auto connection, options_.database->Take());
+  ASSIGN_OR_RETURN(OperationRow row, ReadOperation(*connection, operation_id));
+  const bool again =
+      row.state == OperationState::kFailed || row.state == OperationState::kCancelled;
+  ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(*connection));
+  if (again && !active.has_value()) {
+    const UpgradeRequest asks{
+        .target = row.target, .contracts = row.contracts, .terminate_idle = row.terminate_idle};
+    RETURN_IF_ERROR(CheckCanRun(*connection, leader, asks, ""));
+  }
+  RETURN_IF_ERROR(RetryOperation(*connection, leader, operation_id, actor, reason));
+  options_.driver->Wake();
+  ASSIGN_OR_RETURN(row, ReadOperation(*connection, operation_id));
+  return Describe(*connection, row);
+}
+
 absl::StatusOr<FetchedRun> Operations::FetchRun(const LeaseToken& token, Version from) {
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   ASSIGN_OR_RETURN(const LeaseRow lease, ReadLease(*connection));
@@ -239,6 +276,8 @@ absl::StatusOr<FetchedRun> Operations::FetchRun(const LeaseToken& token, Version
   ASSIGN_OR_RETURN(const ChainRow chain, ReadChain(*connection));
   // The database is asked again when a group begins: it may be served by then.
   run.groups = GroupsOf(run.texts, chain.never_served);
+  ASSIGN_OR_RETURN(const OperationRow operation, ReadOperation(*connection, lease.operation));
+  run.lock_timeout = LockTimeoutOf(LadderOf(options_.durations), operation.failures + 1);
   run.more = run.texts.back().entry.version < lease.last;
   return run;
 }
@@ -281,17 +320,21 @@ absl::Status Operations::AfterReport(const LeaderToken& leader, const std::strin
                                          .message = "the outcome of a commit was in doubt",
                                          .retryable = true});
   if (outcome == RunOutcome::kUnknown) met.retryable = true;  // By now the database has decided.
-  if (met.agent_unfit) {
-    options_.fleet->MarkUnfit(session_id, operation_id, met.message, met.hint);
-    return absl::OkStatus();
-  }
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   ASSIGN_OR_RETURN(const OperationRow row, ReadOperation(*connection, operation_id));
-  const AfterFailure next = DecideAfterFailure(met, row.failures, options_.durations);
+  if (met.agent_unfit) {
+    options_.fleet->MarkUnfit(session_id, FitnessScope(row), met.message, met.hint);
+    return absl::OkStatus();
+  }
+  const FailureStreak streak{.failures = row.failures,
+                             .failing_for = row.failing_for,
+                             .jitter = absl::Uniform(absl::BitGen(), 0.0, 1.0)};
+  const AfterFailure next = DecideAfterFailure(met, streak, options_.durations);
   if (next.retry) {
     return DeferOperation(*connection, leader, operation_id, next.delay, met);
   }
-  return EndOperation(*connection, leader, operation_id, OperationState::kFailed, met).status();
+  return EndOperation(*connection, leader, operation_id, OperationState::kFailed, next.error)
+      .status();
 }
 
 }  // namespace lockstep::coordinator

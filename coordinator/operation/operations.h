@@ -1,5 +1,5 @@
 // The verbs of release tooling and of lease holders: publish (publishing.h), plan, start, pause,
-// cancel, fetch, complete.
+// cancel, retry, fetch, complete.
 //
 // Thread-safe; every function blocks on SQL, so call them from a worker, never from a gRPC reactor.
 // Writes need leadership: UNAVAILABLE (NOT_LEADER) with the leader's address in metadata
@@ -20,6 +20,7 @@
 #include "coordinator/operation/publishing.h"
 #include "coordinator/review/recent_review.h"
 #include "coordinator/review/review.h"
+#include "coordinator/store/attempt_store.h"
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/operation_store.h"
 
@@ -42,12 +43,14 @@ struct OperationView {
   std::optional<HeldLease> held;  // When its run is in flight and this process leads.
   std::string running_title;
   absl::Duration running_for;
+  std::vector<AttemptRow> attempts;  // The newest, newest first; only where they were asked for.
 };
 
 struct FetchedRun {
   std::vector<MigrationText> texts;
   std::vector<Version> groups;  // Of each text the first version of its group (groups.h).
   Settings settings;
+  absl::Duration lock_timeout;  // Of one statement; what the ladder has come to.
   bool more = false;
 };
 
@@ -75,11 +78,12 @@ class Operations {
   absl::StatusOr<PlannedUpgrade> PlanUpgrade(Version target, bool contracts);
 
   // ABORTED (PLAN_STALE) when `plan_digest` is given and the plan is another one now;
-  // FAILED_PRECONDITION (BLOCKED), with the migration as its blocker, when nothing of it can run.
+  // FAILED_PRECONDITION (BLOCKED), with the migration as its blocker, when nothing of it can run;
+  // PERMISSION_DENIED (PERMISSION) when it asks to end sessions and the database lets us not.
   absl::StatusOr<OperationView> StartUpgrade(const UpgradeRequest& request,
                                              const std::string& plan_digest);
 
-  absl::StatusOr<OperationView> Get(const std::string& operation_id);
+  absl::StatusOr<OperationView> Get(const std::string& operation_id, bool with_attempts = false);
   absl::StatusOr<std::vector<OperationView>> List(std::optional<absl::Time> before, int limit,
                                                   bool active_only);
   absl::StatusOr<OperationView> Cancel(const std::string& operation_id, const std::string& actor,
@@ -89,6 +93,11 @@ class Operations {
   // between two migrations), or lets it go on.
   absl::StatusOr<OperationView> Pause(const std::string& operation_id, bool paused,
                                       const std::string& actor, const std::string& reason);
+
+  // Lets an operation that failed or was cancelled go on where it stopped; any other one stays as
+  // it is. ABORTED (OPERATION_IN_PROGRESS); FAILED_PRECONDITION (BLOCKED) as StartUpgrade.
+  absl::StatusOr<OperationView> Retry(const std::string& operation_id, const std::string& actor,
+                                      const std::string& reason);
 
   // FAILED_PRECONDITION (FENCED) when the token is not current.
   absl::StatusOr<FetchedRun> FetchRun(const LeaseToken& token, Version from);
@@ -105,6 +114,8 @@ class Operations {
   absl::StatusOr<OperationView> Describe(postgres::Connection& connection, const OperationRow& row);
 
  private:
+  absl::Status CheckCanRun(postgres::Connection& connection, const LeaderToken& leader,
+                           const UpgradeRequest& request, const std::string& plan_digest);
   absl::Status AfterReport(const LeaderToken& leader, const std::string& session_id,
                            const std::string& operation_id, RunOutcome outcome,
                            const std::optional<RunError>& error);

@@ -35,7 +35,7 @@ struct PublishResult {
   std::vector<Version> added;
   std::vector<std::string> added_backfills;
   int64_t revision = 0;  // Of the chain afterwards.
-  Review review;         // Of what had not run and, last, of what was added; empty when nothing was.
+  Review review;  // Of what had not run and, last, of what was added; empty when nothing was.
 };
 
 // "003_title.sql".

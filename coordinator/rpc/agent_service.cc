@@ -88,7 +88,7 @@ absl::Status AgentServiceImpl::DoFetchRun(const v1::FetchRunRequest& request,
   }
   response.set_owner_role(run.settings.owner_role);
   response.set_search_path(run.settings.search_path);
-  *response.mutable_lock_timeout() = convert::ToProto(peers_->durations.lock_timeout);
+  *response.mutable_lock_timeout() = convert::ToProto(run.lock_timeout);
   *response.mutable_statement_timeout() = convert::ToProto(absl::ZeroDuration());
   response.set_more(run.more);
   return absl::OkStatus();

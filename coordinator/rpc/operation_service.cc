@@ -30,7 +30,8 @@ grpc::ServerUnaryReactor* OperationServiceImpl::GetOperation(grpc::CallbackServe
                                                              const v1::GetOperationRequest* request,
                                                              v1::GetOperationResponse* response) {
   return RunUnary(context, workers_, [this, request, response]() -> absl::Status {
-    ASSIGN_OR_RETURN(const OperationView view, operations_->Get(request->operation_id()));
+    ASSIGN_OR_RETURN(const OperationView view,
+                     operations_->Get(request->operation_id(), /*with_attempts=*/true));
     *response->mutable_operation() = ToProto(view);
     return absl::OkStatus();
   });
@@ -100,6 +101,20 @@ grpc::ServerUnaryReactor* OperationServiceImpl::ResumeOperation(
     v1::ResumeOperationResponse* response) {
   return RunUnary(context, workers_,
                   [this, request, response] { return DoPause(*request, false, *response); });
+}
+
+grpc::ServerUnaryReactor* OperationServiceImpl::RetryOperation(
+    grpc::CallbackServerContext* context, const v1::RetryOperationRequest* request,
+    v1::RetryOperationResponse* response) {
+  return RunUnary(context, workers_, [this, request, response]() -> absl::Status {
+    RETURN_IF_ERROR(CheckText("actor", request->actor(), kMaxActor));
+    RETURN_IF_ERROR(CheckText("reason", request->reason(), kMaxReason));
+    ASSIGN_OR_RETURN(
+        const OperationView view,
+        operations_->Retry(request->operation_id(), request->actor(), request->reason()));
+    *response->mutable_operation() = ToProto(view);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerWriteReactor<v1::WatchOperationResponse>* OperationServiceImpl::WatchOperation(

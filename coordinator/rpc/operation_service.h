@@ -1,4 +1,4 @@
-// OperationService: reading, watching, pausing and cancelling operations.
+// OperationService: reading, watching, pausing, cancelling and retrying operations.
 #ifndef LOCKSTEP_COORDINATOR_RPC_OPERATION_SERVICE_H_
 #define LOCKSTEP_COORDINATOR_RPC_OPERATION_SERVICE_H_
 
@@ -38,6 +38,10 @@ class OperationServiceImpl : public v1::OperationService::CallbackService {
   grpc::ServerUnaryReactor* ResumeOperation(grpc::CallbackServerContext* context,
                                             const v1::ResumeOperationRequest* request,
                                             v1::ResumeOperationResponse* response) override;
+
+  grpc::ServerUnaryReactor* RetryOperation(grpc::CallbackServerContext* context,
+                                           const v1::RetryOperationRequest* request,
+                                           v1::RetryOperationResponse* response) override;
 
   // Ends all watches; new ones end at once.
   void Shutdown(const absl::Status& status);

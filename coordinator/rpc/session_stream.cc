@@ -187,13 +187,14 @@ void SessionStream::ResumeLease(const v1::Hello& hello) {
 }
 
 void SessionStream::HandleProgress(const v1::RunProgress& progress) {
-  const bool current = peers_->lessor->Progress(
-      FromProto(progress.token()), {.version = progress.version(),
-                                    .statement = progress.statement(),
-                                    .statements = progress.statements(),
-                                    .committed = progress.committed(),
-                                    .activity = progress.activity(),
-                                    .percent = progress.has_percent() ? progress.percent() : -1});
+  RunProgress told{.version = progress.version(),
+                   .statement = progress.statement(),
+                   .statements = progress.statements(),
+                   .committed = progress.committed(),
+                   .activity = progress.activity(),
+                   .percent = progress.has_percent() ? progress.percent() : -1};
+  if (progress.has_lock_wait()) told.lock = FromProto(progress.lock_wait());
+  const bool current = peers_->lessor->Progress(FromProto(progress.token()), told);
   if (!current) return;
   if (progress.committed() != committed_) {
     committed_ = progress.committed();

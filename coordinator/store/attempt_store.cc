@@ -20,7 +20,7 @@ SELECT a.lease_epoch, a.operation, a.session, a.holder, a.first, a.last,
                                  AND h.lease_epoch = a.lease_epoch)), a.error
   FROM lockstep.attempt a
   LEFT JOIN lockstep.lease l ON l.epoch = a.lease_epoch AND l.state = 'held'
- WHERE $1::bigint IS NULL OR a.lease_epoch < $1
+ WHERE ($1::bigint IS NULL OR a.lease_epoch < $1) AND ($3::text IS NULL OR a.operation = $3)
  ORDER BY a.lease_epoch DESC LIMIT $2)sql";
 
 AttemptRow AttemptOf(const Row& row) {
@@ -39,17 +39,25 @@ AttemptRow AttemptOf(const Row& row) {
           .error = ErrorOf(row, 12)};
 }
 
+absl::StatusOr<std::vector<AttemptRow>> Read(Connection& connection,
+                                             const std::vector<postgres::Value>& params) {
+  ASSIGN_OR_RETURN(const auto result, connection.Query(kAttempts, params));
+  std::vector<AttemptRow> attempts;
+  for (const Row& row : result.rows) attempts.push_back(AttemptOf(row));
+  return attempts;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<AttemptRow>> ReadAttempts(Connection& connection,
                                                      std::optional<int64_t> before, int limit) {
-  ASSIGN_OR_RETURN(
-      const auto result,
-      connection.Query(
-          kAttempts, {before.has_value() ? Param(*before) : postgres::NullParam(), Param(limit)}));
-  std::vector<AttemptRow> attempts;
-  for (const Row& row : result.rows) attempts.push_back(AttemptOf(row));
-  return attempts;
+  return Read(connection, {before.has_value() ? Param(*before) : postgres::NullParam(),
+                           Param(limit), postgres::NullParam()});
+}
+
+absl::StatusOr<std::vector<AttemptRow>> ReadAttemptsOf(Connection& connection,
+                                                       const std::string& operation_id, int limit) {
+  return Read(connection, {postgres::NullParam(), Param(limit), Param(operation_id)});
 }
 
 }  // namespace lockstep::coordinator

@@ -36,6 +36,10 @@ struct AttemptRow {
 absl::StatusOr<std::vector<AttemptRow>> ReadAttempts(postgres::Connection& connection,
                                                      std::optional<int64_t> before, int limit);
 
+// The newest of one operation, newest first.
+absl::StatusOr<std::vector<AttemptRow>> ReadAttemptsOf(postgres::Connection& connection,
+                                                       const std::string& operation_id, int limit);
+
 }  // namespace lockstep::coordinator
 
 #endif  // LOCKSTEP_COORDINATOR_STORE_ATTEMPT_STORE_H_

@@ -16,15 +16,27 @@ using postgres::Connection;
 using postgres::Param;
 using postgres::Row;
 
-constexpr char kColumns[] =
-    "SELECT operation_id, state, target, contracts, start_version, actor, reason, attempts, "
-    "greatest(extract(epoch FROM not_before - clock_timestamp()), 0), error, "
-    "extract(epoch FROM created_at), extract(epoch FROM ended_at), "
-    "(SELECT count(*) FROM lockstep.attempt a WHERE a.operation = operation_id "
-    "   AND a.ended_at IS NOT NULL AND a.committed IS NULL AND a.lease_epoch > coalesce("
-    "     (SELECT max(b.lease_epoch) FROM lockstep.attempt b"
-    "       WHERE b.operation = operation_id AND b.committed IS NOT NULL), 0)) "
-    "FROM lockstep.operation ";
+// What failed in a row: runs that a report ended without a committed version. A run that was taken
+// back or declined is no failure of the migration.
+constexpr char kColumns[] = R"sql(
+SELECT operation_id, state, target, contracts, start_version, actor, reason, attempts,
+       greatest(extract(epoch FROM not_before - clock_timestamp()), 0), error,
+       extract(epoch FROM created_at), extract(epoch FROM ended_at), failed.count,
+       extract(epoch FROM clock_timestamp() - failed.first),
+       extract(epoch FROM clock_timestamp() - failed.last),
+       extract(epoch FROM terminate_idle), retries
+  FROM lockstep.operation o, LATERAL (
+    SELECT count(*) AS count, min(a.started_at) AS first, max(a.ended_at) AS last
+      FROM lockstep.attempt a
+     WHERE a.operation = o.operation_id AND a.ended_at IS NOT NULL AND a.committed IS NULL
+       AND a.error IS NOT NULL AND a.outcome <> 'revoked'
+       AND a.started_at > coalesce(o.resumed_at, '-infinity') AND a.lease_epoch > coalesce(
+         (SELECT max(b.lease_epoch) FROM lockstep.attempt b
+           WHERE b.operation = o.operation_id
+             AND (b.committed IS NOT NULL OR b.outcome = 'revoked' AND EXISTS (
+                    SELECT FROM lockstep.history h WHERE h.lease_epoch = b.lease_epoch
+                       AND h.version BETWEEN b.first AND b.last))), 0)) failed
+)sql";
 
 absl::string_view NameOf(OperationState state) {
   switch (state) {
@@ -66,7 +78,11 @@ OperationRow OperationOf(const Row& row) {
           .error = ErrorOf(row, 9),
           .created_at = TimeOf(row, 10).value_or(absl::UnixEpoch()),
           .ended_at = TimeOf(row, 11),
-          .failures = row.Int(12)};
+          .failures = row.Int(12),
+          .failing_for = DurationOf(row, 13),
+          .since_failure = DurationOf(row, 14),
+          .terminate_idle = row.IsNull(15) ? std::nullopt : std::optional(DurationOf(row, 15)),
+          .retries = row.Int(16)};
 }
 
 absl::StatusOr<std::optional<OperationRow>> ReadFirst(Connection& connection,
@@ -74,6 +90,16 @@ absl::StatusOr<std::optional<OperationRow>> ReadFirst(Connection& connection,
   ASSIGN_OR_RETURN(const auto result, connection.Query(absl::StrCat(kColumns, where)));
   if (result.empty()) return std::optional<OperationRow>();
   return std::optional<OperationRow>(OperationOf(result.rows[0]));
+}
+
+// An operation that is in the way, with its id.
+absl::Status NamingTheOther(const absl::Status& status) {
+  if (base::ReasonOf(status) != "OPERATION_IN_PROGRESS") return status;
+  const std::string other = base::MetadataOf(status, "detail");
+  return base::MakeError(
+      absl::StatusCode::kAborted, "OPERATION_IN_PROGRESS",
+      absl::StrCat("operation ", other, " is running"), {{"operation_id", other}},
+      absl::StrCat("lockstep operations watch ", other, ", or lockstep operations cancel ", other));
 }
 
 }  // namespace
@@ -85,9 +111,12 @@ bool HasEnded(OperationState state) {
 
 absl::StatusOr<std::string> StartOperation(Connection& connection, const LeaderToken& leader,
                                            const UpgradeRequest& request) {
-  const std::string digest =
-      base::Sha256Of(absl::StrCat("upgrade\x1f", request.target, "\x1f", request.contracts, "\x1f",
-                                  request.actor, "\x1f", request.reason));
+  const postgres::Value terminate_idle = request.terminate_idle.has_value()
+                                             ? IntervalParam(*request.terminate_idle)
+                                             : postgres::NullParam();
+  const std::string digest = base::Sha256Of(
+      absl::StrCat("upgrade\x1f", request.target, "\x1f", request.contracts, "\x1f", request.actor,
+                   "\x1f", request.reason, "\x1f", terminate_idle.value_or("")));
   // The last twelve digits of a UUID are random; the primary key refuses the one that is not new.
   const std::string id = absl::StrCat("op-", base::NewUuid().substr(24));
   std::string started;
@@ -95,22 +124,14 @@ absl::StatusOr<std::string> StartOperation(Connection& connection, const LeaderT
     ASSIGN_OR_RETURN(
         const auto result,
         connection.Query(
-            "SELECT lockstep.operation_start($1, $2, $3, $4, $5, 'upgrade', $6, $7, $8, $9)",
+            "SELECT lockstep.operation_start($1, $2, $3, $4, $5, 'upgrade', $6, $7, $8, $9, $10)",
             {Param(leader.epoch), Param(leader.holder), Param(id), Param(request.request_id),
              BytesParam(digest), Param(request.target), Param(request.run_contracts),
-             Param(request.actor), Param(request.reason)}));
+             Param(request.actor), Param(request.reason), terminate_idle}));
     started = result.only().Text(0);
     return absl::OkStatus();
   });
-  if (base::ReasonOf(status) == "OPERATION_IN_PROGRESS") {
-    const std::string other = base::MetadataOf(status, "detail");
-    return base::MakeError(absl::StatusCode::kAborted, "OPERATION_IN_PROGRESS",
-                           absl::StrCat("operation ", other, " is running"),
-                           {{"operation_id", other}},
-                           absl::StrCat("lockstep operations watch ", other,
-                                        ", or lockstep operations cancel ", other));
-  }
-  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(NamingTheOther(status));
   return started;
 }
 
@@ -152,6 +173,16 @@ absl::Status PauseOperation(Connection& connection, const LeaderToken& leader,
              {Param(leader.epoch), Param(leader.holder), Param(operation_id), Param(paused),
               Param(actor), Param(reason)})
       .status();
+}
+
+absl::Status RetryOperation(Connection& connection, const LeaderToken& leader,
+                            const std::string& operation_id, const std::string& actor,
+                            const std::string& reason) {
+  return NamingTheOther(connection
+                            .Query("SELECT lockstep.operation_retry($1, $2, $3, $4, $5)",
+                                   {Param(leader.epoch), Param(leader.holder), Param(operation_id),
+                                    Param(actor), Param(reason)})
+                            .status());
 }
 
 absl::StatusOr<bool> IsRequestKnown(Connection& connection, const std::string& request_id) {

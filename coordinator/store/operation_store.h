@@ -22,6 +22,7 @@ struct UpgradeRequest {
   bool run_contracts = false;  // As resolved: also on a database that was never served.
   std::string actor;
   std::string reason;
+  std::optional<absl::Duration> terminate_idle;  // See OperationRow.
 };
 
 // Starts an upgrade and returns its id, or the id of the one the same request started before.
@@ -50,6 +51,12 @@ absl::Status CancelOperation(postgres::Connection& connection, const LeaderToken
 // NOT_FOUND (OPERATION_NOT_FOUND).
 absl::Status PauseOperation(postgres::Connection& connection, const LeaderToken& leader,
                             const std::string& operation_id, bool paused, const std::string& actor,
+                            const std::string& reason);
+
+// Lets an operation that failed or was cancelled go on; any other one stays as it is. NOT_FOUND
+// (OPERATION_NOT_FOUND); ABORTED (OPERATION_IN_PROGRESS) as StartOperation.
+absl::Status RetryOperation(postgres::Connection& connection, const LeaderToken& leader,
+                            const std::string& operation_id, const std::string& actor,
                             const std::string& reason);
 
 // Whether `request_id` has started an operation.

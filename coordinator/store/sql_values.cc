@@ -30,19 +30,62 @@ absl::Duration DurationOf(const postgres::Row& row, int column) {
   return absl::Seconds(row.Double(column));
 }
 
+namespace {
+
+nlohmann::json JsonOf(const LockWait& wait) {
+  nlohmann::json blockers = nlohmann::json::array();
+  for (const LockBlocker& b : wait.blockers) {
+    blockers.push_back({{"pid", b.pid},
+                        {"backend_start", b.backend_start},
+                        {"transaction_start", b.transaction_start},
+                        {"role", WithoutZeroBytes(b.role)},
+                        {"application_name", WithoutZeroBytes(b.application_name)},
+                        {"state", WithoutZeroBytes(b.state)},
+                        {"transaction_ms", absl::ToInt64Milliseconds(b.transaction_age)},
+                        {"state_ms", absl::ToInt64Milliseconds(b.state_age)},
+                        {"query", WithoutZeroBytes(b.query)}});
+  }
+  return {{"relation", WithoutZeroBytes(wait.relation)},
+          {"mode", WithoutZeroBytes(wait.mode)},
+          {"blockers", std::move(blockers)}};
+}
+
+LockWait LockWaitOf(const nlohmann::json& json) {
+  LockWait wait{.relation = json.value("relation", ""), .mode = json.value("mode", "")};
+  for (const nlohmann::json& b : json.value("blockers", nlohmann::json::array())) {
+    wait.blockers.push_back(
+        {.pid = b.value("pid", 0),
+         .backend_start = b.value("backend_start", int64_t{0}),
+         .transaction_start = b.value("transaction_start", int64_t{0}),
+         .role = b.value("role", ""),
+         .application_name = b.value("application_name", ""),
+         .state = b.value("state", ""),
+         .transaction_age = absl::Milliseconds(b.value("transaction_ms", int64_t{0})),
+         .state_age = absl::Milliseconds(b.value("state_ms", int64_t{0})),
+         .query = b.value("query", "")});
+  }
+  return wait;
+}
+
+}  // namespace
+
 postgres::Value ErrorParam(const std::optional<RunError>& error) {
   if (!error.has_value()) return std::nullopt;
-  const nlohmann::json json = {{"version", error->version},
-                               {"statement", error->statement},
-                               {"line", error->line},
-                               {"column", error->column},
-                               {"reason", WithoutZeroBytes(error->reason)},
-                               {"sqlstate", WithoutZeroBytes(error->sqlstate)},
-                               {"message", WithoutZeroBytes(error->message)},
-                               {"detail", WithoutZeroBytes(error->detail)},
-                               {"hint", WithoutZeroBytes(error->hint)},
-                               {"retryable", error->retryable},
-                               {"agent_unfit", error->agent_unfit}};
+  nlohmann::json json = {{"version", error->version},
+                         {"statement", error->statement},
+                         {"line", error->line},
+                         {"column", error->column},
+                         {"reason", WithoutZeroBytes(error->reason)},
+                         {"sqlstate", WithoutZeroBytes(error->sqlstate)},
+                         {"message", WithoutZeroBytes(error->message)},
+                         {"detail", WithoutZeroBytes(error->detail)},
+                         {"hint", WithoutZeroBytes(error->hint)},
+                         {"retryable", error->retryable},
+                         {"agent_unfit", error->agent_unfit}};
+  if (!error->statement_text.empty()) {
+    json["statement_text"] = WithoutZeroBytes(error->statement_text);
+  }
+  if (error->lock.has_value()) json["lock"] = JsonOf(*error->lock);
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -62,6 +105,10 @@ std::optional<RunError> ErrorOf(const postgres::Row& row, int column) {
   error.hint = json.value("hint", "");
   error.retryable = json.value("retryable", false);
   error.agent_unfit = json.value("agent_unfit", false);
+  error.statement_text = json.value("statement_text", "");
+  if (const auto lock = json.find("lock"); lock != json.end() && lock->is_object()) {
+    error.lock = LockWaitOf(*lock);
+  }
   return error;
 }
 

@@ -10,10 +10,13 @@
 #include "absl/time/time.h"
 
 #include "engine/chain/chain.h"
+#include "engine/postgres/lock_wait.h"
 
 namespace lockstep::coordinator {
 
 using chain::Version;
+using postgres::LockBlocker;
+using postgres::LockWait;
 
 // Proof of leadership; the first argument of every write.
 struct LeaderToken {
@@ -78,6 +81,8 @@ struct RunError {
   std::string hint;
   bool retryable = false;
   bool agent_unfit = false;
+  std::string statement_text;    // Its head.
+  std::optional<LockWait> lock;  // Who was in the way of a lock that was not to be had.
 };
 
 // Stored in the database under these names; do not change.
@@ -97,7 +102,13 @@ struct OperationRow {
   std::optional<RunError> error;
   absl::Time created_at;
   std::optional<absl::Time> ended_at;
-  int failures = 0;  // Attempts that ended since the last one that committed something.
+  // Of the attempts that failed in a row: since one committed something, or a person said go on.
+  int failures = 0;
+  absl::Duration failing_for;    // Since the first of them began.
+  absl::Duration since_failure;  // Since the last of them ended.
+  // Sessions idle in a transaction for so long are ended when they keep a lock it waits for.
+  std::optional<absl::Duration> terminate_idle;
+  int retries = 0;  // How often it was told to go on after it had ended.
 };
 
 // What a build declares, and where its instance runs.

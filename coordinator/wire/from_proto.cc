@@ -18,6 +18,9 @@ constexpr size_t kMaxServiceName = 63;
 constexpr size_t kMaxReasonName = 63;
 constexpr size_t kMaxName = 128;
 constexpr absl::Duration kMaxReserve = absl::Hours(1);
+// A session that pauses for less between two statements is at work.
+constexpr absl::Duration kMinIdle = absl::Seconds(1);
+constexpr absl::Duration kMaxIdle = absl::Hours(1);
 constexpr size_t kMaxMessage = 1024;
 constexpr int kMaxUses = 1000;
 // A process that was given no service file has no name; people must see it all the same.
@@ -83,18 +86,43 @@ LeaseToken FromProto(const v1::LeaseToken& token) {
   return {.epoch = token.epoch(), .lease_id = token.lease_id()};
 }
 
+LockWait FromProto(const v1::LockWait& proto) {
+  const auto text = [](const std::string& from) { return postgres::StatementHead(from); };
+  const auto micros = [](const google::protobuf::Timestamp& time) {
+    return absl::ToUnixMicros(convert::FromProto(time));
+  };
+  LockWait wait{.relation = text(proto.relation()), .mode = text(proto.mode())};
+  for (const v1::LockBlocker& from : proto.blockers()) {
+    if (wait.blockers.size() == postgres::kMaxBlockers) break;
+    wait.blockers.push_back(
+        {.pid = from.pid(),
+         .backend_start = from.has_backend_start() ? micros(from.backend_start()) : 0,
+         .transaction_start = from.has_transaction_start() ? micros(from.transaction_start()) : 0,
+         .role = text(from.role()),
+         .application_name = text(from.application_name()),
+         .state = text(from.state()),
+         .transaction_age = convert::FromProto(from.transaction_age()),
+         .state_age = convert::FromProto(from.state_age()),
+         .query = text(from.query())});
+  }
+  return wait;
+}
+
 RunError FromProto(const v1::RunError& proto) {
-  return {.version = proto.version(),
-          .statement = proto.statement(),
-          .line = proto.line(),
-          .column = proto.column(),
-          .reason = IsReason(proto.reason()) ? proto.reason() : "",
-          .sqlstate = proto.sqlstate().substr(0, 5),
-          .message = proto.message().substr(0, kMaxMessage),
-          .detail = proto.detail().substr(0, kMaxMessage),
-          .hint = proto.hint().substr(0, kMaxMessage),
-          .retryable = proto.retryable(),
-          .agent_unfit = proto.agent_unfit()};
+  return {
+      .version = proto.version(),
+      .statement = proto.statement(),
+      .line = proto.line(),
+      .column = proto.column(),
+      .reason = IsReason(proto.reason()) ? proto.reason() : "",
+      .sqlstate = proto.sqlstate().substr(0, 5),
+      .message = proto.message().substr(0, kMaxMessage),
+      .detail = proto.detail().substr(0, kMaxMessage),
+      .hint = proto.hint().substr(0, kMaxMessage),
+      .retryable = proto.retryable(),
+      .agent_unfit = proto.agent_unfit(),
+      .statement_text = postgres::StatementHead(proto.statement_text()),
+      .lock = proto.has_lock_wait() ? std::optional(FromProto(proto.lock_wait())) : std::nullopt};
 }
 
 absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& proto) {
@@ -102,11 +130,17 @@ absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& proto) {
   RETURN_IF_ERROR(CheckText("request_id", proto.request_id(), kMaxRequestId));
   RETURN_IF_ERROR(CheckText("actor", proto.actor(), kMaxActor));
   RETURN_IF_ERROR(CheckText("reason", proto.reason(), kMaxReason));
-  return UpgradeRequest{.request_id = proto.request_id(),
-                        .target = proto.target(),
-                        .contracts = proto.contracts(),
-                        .actor = proto.actor(),
-                        .reason = proto.reason()};
+  UpgradeRequest request{.request_id = proto.request_id(),
+                         .target = proto.target(),
+                         .contracts = proto.contracts(),
+                         .actor = proto.actor(),
+                         .reason = proto.reason()};
+  if (!proto.has_terminate_idle_blockers()) return request;
+  request.terminate_idle = convert::FromProto(proto.terminate_idle_blockers());
+  if (*request.terminate_idle < kMinIdle || *request.terminate_idle > kMaxIdle) {
+    return InvalidField("terminate_idle_blockers", "must be 1 s to 1 h");
+  }
+  return request;
 }
 
 absl::StatusOr<Declaration> FromProto(const v1::BuildDeclaration& proto) {

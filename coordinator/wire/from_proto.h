@@ -24,7 +24,9 @@ inline constexpr size_t kMaxRequestId = 128;
 absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& request);
 
 LeaseToken FromProto(const v1::LeaseToken& token);
+// Texts are cut and blockers left out where there is more than an agent of ours would send.
 RunError FromProto(const v1::RunError& error);
+LockWait FromProto(const v1::LockWait& wait);
 
 // Reads a declaration without session: for CheckGate.
 absl::StatusOr<Declaration> FromProto(const v1::BuildDeclaration& proto);

@@ -49,6 +49,51 @@ v1::MigrationState StateOf(const MigrationRow& row) {
   return v1::MIGRATION_STATE_PENDING;
 }
 
+v1::LockWait ProtoOf(const LockWait& wait) {
+  v1::LockWait proto;
+  proto.set_relation(wait.relation);
+  proto.set_mode(wait.mode);
+  for (const LockBlocker& blocker : wait.blockers) {
+    v1::LockBlocker* const to = proto.add_blockers();
+    to->set_pid(blocker.pid);
+    const auto at = [](int64_t micros) { return ToProto(absl::FromUnixMicros(micros)); };
+    if (blocker.backend_start != 0) *to->mutable_backend_start() = at(blocker.backend_start);
+    if (blocker.transaction_start != 0) {
+      *to->mutable_transaction_start() = at(blocker.transaction_start);
+    }
+    to->set_role(blocker.role);
+    to->set_application_name(blocker.application_name);
+    to->set_state(blocker.state);
+    *to->mutable_transaction_age() = ToProto(blocker.transaction_age);
+    *to->mutable_state_age() = ToProto(blocker.state_age);
+    to->set_query(blocker.query);
+  }
+  return proto;
+}
+
+v1::AttemptOutcome OutcomeOf(const AttemptRow& attempt) {
+  if (attempt.outcome == "succeeded") return v1::ATTEMPT_OUTCOME_SUCCEEDED;
+  if (attempt.outcome == "failed") return v1::ATTEMPT_OUTCOME_FAILED;
+  if (attempt.outcome == "not started") return v1::ATTEMPT_OUTCOME_NOT_STARTED;
+  if (attempt.outcome == "unknown") return v1::ATTEMPT_OUTCOME_UNKNOWN;
+  if (attempt.outcome == "revoked") return v1::ATTEMPT_OUTCOME_REVOKED;
+  return v1::ATTEMPT_OUTCOME_UNSPECIFIED;
+}
+
+v1::Attempt AttemptOf(const AttemptRow& attempt) {
+  v1::Attempt proto;
+  proto.set_lease_epoch(attempt.lease_epoch);
+  proto.set_holder(attempt.holder);
+  proto.set_first(attempt.first);
+  proto.set_last(attempt.last);
+  *proto.mutable_started_at() = ToProto(attempt.started_at);
+  if (attempt.ended_at.has_value()) *proto.mutable_ended_at() = ToProto(*attempt.ended_at);
+  proto.set_outcome(OutcomeOf(attempt));
+  proto.set_committed(attempt.committed);
+  if (attempt.error.has_value()) *proto.mutable_error() = ToProto(*attempt.error);
+  return proto;
+}
+
 v1::RunningStep RunningOf(const OperationView& view) {
   v1::RunningStep step;
   const HeldLease& held = *view.held;
@@ -62,6 +107,7 @@ v1::RunningStep RunningOf(const OperationView& view) {
   step.set_lease_epoch(held.lease.token.epoch);
   *step.mutable_elapsed() = ToProto(view.running_for);
   step.set_last(held.lease.last);
+  if (held.progress.lock.has_value()) *step.mutable_lock_wait() = ProtoOf(*held.progress.lock);
   return step;
 }
 
@@ -128,6 +174,8 @@ v1::RunError ToProto(const RunError& error) {
   proto.set_hint(error.hint);
   proto.set_retryable(error.retryable);
   proto.set_agent_unfit(error.agent_unfit);
+  proto.set_statement_text(error.statement_text);
+  if (error.lock.has_value()) *proto.mutable_lock_wait() = ProtoOf(*error.lock);
   return proto;
 }
 
@@ -170,6 +218,10 @@ v1::Operation ToProto(const OperationView& view) {
   if (view.held.has_value()) *proto.mutable_running() = RunningOf(view);
   for (Version v : view.contracts_waiting) proto.add_contracts_waiting(v);
   proto.set_attempts(row.attempts);
+  for (const AttemptRow& attempt : view.attempts) *proto.add_recent_attempts() = AttemptOf(attempt);
+  if (row.terminate_idle.has_value()) {
+    *proto.mutable_terminate_idle_blockers() = ToProto(*row.terminate_idle);
+  }
   return proto;
 }
 

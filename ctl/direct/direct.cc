@@ -96,8 +96,7 @@ Direct::Direct(const DirectOptions& options)
               .lessor = &lessor_,
               .conninfo =
                   options.migrate_database.empty() ? options.database : options.migrate_database,
-              .session_id = session_id_,
-              .lock_timeout = options.durations.lock_timeout}),
+              .session_id = session_id_}),
       link_(std::make_shared<LocalLink>()) {}
 
 Direct::~Direct() { elector_.Stop(); }

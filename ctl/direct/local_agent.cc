@@ -38,7 +38,9 @@ std::optional<coordinator::RunError> ErrorOf(const std::optional<apply::Migratio
                                .detail = error->detail,
                                .hint = error->hint,
                                .retryable = error->retryable,
-                               .agent_unfit = error->agent_unfit};
+                               .agent_unfit = error->agent_unfit,
+                               .statement_text = error->statement_text,
+                               .lock = error->lock};
 }
 
 // Set once by the thread that applies, waited for by the other.
@@ -95,7 +97,7 @@ absl::StatusOr<apply::RunSpec> LocalAgent::Fetch(const coordinator::LeaseOffer& 
     }
     spec.settings = {.owner_role = part.settings.owner_role,
                      .search_path = part.settings.search_path,
-                     .lock_timeout = options_.lock_timeout,
+                     .lock_timeout = part.lock_timeout,
                      .statement_timeout = absl::ZeroDuration()};
   }
   return spec;
@@ -113,7 +115,8 @@ apply::RunResult LocalAgent::Apply(const coordinator::LeaseOffer& offer, const a
                                               .statements = progress.statements,
                                               .committed = progress.committed,
                                               .activity = progress.activity,
-                                              .percent = progress.percent});
+                                              .percent = progress.percent,
+                                              .lock = progress.lock});
     });
     finish.Set();
   });

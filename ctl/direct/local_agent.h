@@ -45,7 +45,6 @@ struct LocalAgentOptions {
   coordinator::Lessor* lessor = nullptr;
   std::string conninfo;  // The migrator's.
   std::string session_id;
-  absl::Duration lock_timeout;
 };
 
 class LocalAgent {

@@ -14,14 +14,20 @@ constexpr char kFenceHint[] =
     "a migration must not end its own transaction: remove COMMIT, ROLLBACK and PREPARE "
     "TRANSACTION, and name the constraints instead of SET CONSTRAINTS ALL IMMEDIATE";
 
-// Connections, crowded servers and cancelled runs get better by themselves or on another agent.
+// Locks, connections, crowded servers and cancelled runs get better by themselves or on another
+// agent. What a statement timeout or a person ended (57014) does not: our own cancel has another
+// name.
 bool IsTransient(const absl::Status& status) {
-  return postgres::IsRetryable(status) || postgres::IsConnectionLost(status) ||
-         absl::IsUnavailable(status) || absl::IsResourceExhausted(status) ||
-         absl::IsCancelled(status);
+  return (postgres::IsRetryable(status) && postgres::SqlStateOf(status) != "57014") ||
+         postgres::IsConnectionLost(status) || absl::IsUnavailable(status) ||
+         absl::IsResourceExhausted(status) || absl::IsCancelled(status);
 }
 
 }  // namespace
+
+bool IsAboutLocks(const MigrationError& error) {
+  return error.sqlstate == "55P03" || error.sqlstate == "40P01" || error.sqlstate == "40001";
+}
 
 MigrationError RunErrorOf(chain::Version version, const absl::Status& status) {
   MigrationError error{.version = version,
@@ -48,6 +54,7 @@ MigrationError StatementErrorOf(const chain::Migration& migration, size_t statem
   error.statement = static_cast<int>(statement) + 1;
   error.line = place.line;
   error.column = place.column;
+  error.statement_text = postgres::StatementHead(sql::TextOf(migration.sql, where));
   return error;
 }
 

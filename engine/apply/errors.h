@@ -5,11 +5,13 @@
 #ifndef LOCKSTEP_ENGINE_APPLY_ERRORS_H_
 #define LOCKSTEP_ENGINE_APPLY_ERRORS_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 
 #include "engine/chain/migration.h"
+#include "engine/postgres/lock_wait.h"
 
 namespace lockstep::apply {
 
@@ -23,9 +25,14 @@ struct MigrationError {
   std::string message;
   std::string detail;
   std::string hint;
-  bool retryable = false;    // A later try of the same run may succeed.
-  bool agent_unfit = false;  // This agent cannot run migrations at all.
+  bool retryable = false;                  // A later try of the same run may succeed.
+  bool agent_unfit = false;                // This agent cannot run migrations at all.
+  std::string statement_text;              // Its head; empty when it was not a statement.
+  std::optional<postgres::LockWait> lock;  // Who was in the way, as last seen.
 };
+
+// A lock timeout, a deadlock, a conflict with another transaction.
+bool IsAboutLocks(const MigrationError& error);
 
 // A failure that is not one of the file's statements: connecting, opening, closing, committing.
 MigrationError RunErrorOf(chain::Version version, const absl::Status& status);

@@ -8,12 +8,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "engine/apply/lock_look.h"
+#include "engine/apply/lock_watch.h"
 #include "engine/apply/migration_session.h"
 #include "engine/apply/outcome.h"
 #include "engine/apply/run_concurrent.h"
 #include "engine/apply/run_group.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"
+#include "engine/base/mutex.h"
 #include "engine/base/status_macros.h"
 #include "engine/postgres/errors.h"
 
@@ -23,6 +26,7 @@ namespace {
 using postgres::Command;
 
 constexpr char kProbeName[] = "lockstep:probe";
+constexpr char kLockWatchName[] = "lockstep:watch";
 
 // Reads what was fetched and checks that it is what was leased: consecutive, and with the digests
 // under which it was published.
@@ -52,10 +56,43 @@ MigrationError ReadErrorOf(chain::Version version, const absl::Status& status) {
   return error;
 }
 
+// What the observer hears, from the thread that runs and from the one that looks who is in its way.
+class Reporter {
+ public:
+  explicit Reporter(const Observer& observer) : observer_(observer) {}
+
+  void Step(const Progress& progress) {
+    base::MutexLock lock(mu_);
+    last_ = progress;
+    observer_(last_);
+  }
+  void Wait(const std::optional<postgres::LockWait>& wait) {
+    base::MutexLock lock(mu_);
+    last_.lock = wait;
+    observer_(last_);
+  }
+  // Before its first statement: what is waited for is waited for by this one.
+  void Begin(chain::Version version, chain::Version committed) {
+    base::MutexLock lock(mu_);
+    last_ = {.version = version, .committed = committed};
+  }
+
+ private:
+  const Observer& observer_;
+  base::Mutex mu_;
+  Progress last_ ABSL_GUARDED_BY(mu_);
+};
+
 class Runner {
  public:
   Runner(const RunSpec& spec, Cancellation& cancellation, const Observer& observer)
-      : spec_(spec), cancellation_(cancellation), observer_(observer) {
+      : spec_(spec), cancellation_(cancellation), reporter_(observer) {
+    if (observer) {
+      observer_ = [this](const Progress& progress) {
+        reporter_.Step(progress);
+        if (lock_watch_.has_value()) lock_watch_->Turn();
+      };
+    }
     options_ = {.conninfo = spec.conninfo,
                 .application_name = ApplicationNameOf(spec.token),
                 .preflight = {.owner_role = spec.settings.owner_role,
@@ -97,10 +134,19 @@ class Runner {
     if (used_) return absl::OkStatus();
     ASSIGN_OR_RETURN(session_, OpenMigrationSession(options_));
     watch_.emplace(cancellation_, *session_.session);
+    lock_watch_.emplace(LockWatchOptions{.conninfo = spec_.conninfo,
+                                         .application_name = kLockWatchName,
+                                         .pid = session_.session->announced_backend_pid()},
+                        [this](const auto& wait) { Waits(wait); });
     return absl::OkStatus();
   }
 
+  void Waits(const std::optional<postgres::LockWait>& wait) {
+    if (observer_) reporter_.Wait(wait);
+  }
+
   void GiveUpSession() {
+    lock_watch_.reset();
     watch_.reset();
     session_ = {};
   }
@@ -143,6 +189,7 @@ class Runner {
   // Includes finding out what became of a COMMIT whose connection was lost: of a group the last
   // history row tells, as all of them were to be committed together.
   MigrationResult RunTogether(std::span<const chain::Migration> together) {
+    if (together.size() == 1) LookAround(together[0]);
     const MigrationContext context = {.token = spec_.token,
                                       .settings = spec_.settings,
                                       .cancellation = cancellation_,
@@ -150,9 +197,14 @@ class Runner {
                                       .observer = observer_,
                                       .committed = committed_,
                                       .reset = used_ ? session_.reset : std::span<const Command>()};
+    lock_watch_->Arm();
     MigrationResult result = together.size() == 1
                                  ? RunMigration(*session_.session, together[0], context)
                                  : RunGroup(*session_.session, together, context);
+    const std::optional<postgres::LockWait> seen = lock_watch_->Disarm();
+    if (result.error.has_value() && IsAboutLocks(*result.error)) {
+      result.error->lock = seen.has_value() ? seen : LookBack(together[0]);
+    }
     if (result.outcome != MigrationOutcome::kInDoubt) return result;
     GiveUpSession();
     switch (
@@ -170,6 +222,26 @@ class Runner {
         break;
     }
     return result;
+  }
+
+  // Who is in the way of `migration`, which has just failed, when its wait was too short to be
+  // seen.
+  std::optional<postgres::LockWait> LookBack(const chain::Migration& migration) {
+    if (!session_.session->usable()) return std::nullopt;
+    if (!session_.session->Pipeline(session_.reset).ok()) return std::nullopt;
+    return LockLook::HoldersNow(*session_.session, migration, spec_.settings.search_path);
+  }
+
+  // Gives transactions that have held a lock of `migration` for long a moment to end.
+  void LookAround(const chain::Migration& migration) {
+    reporter_.Begin(migration.version, committed_);
+    if (!look_.IsDue()) return;
+    if (used_) {
+      if (!session_.session->Pipeline(session_.reset).ok()) return;
+      used_ = false;
+    }
+    look_.WaitForOldHolders(*session_.session, migration, spec_.settings.search_path, cancellation_,
+                            [this](const auto& wait) { Waits(wait); });
   }
 
   RunResult Stop(const chain::Migration& migration, const MigrationResult& result) {
@@ -192,11 +264,14 @@ class Runner {
 
   const RunSpec& spec_;
   Cancellation& cancellation_;
-  const Observer& observer_;
+  Reporter reporter_;
+  Observer observer_;  // Empty when nobody listens.
+  LockLook look_;
   MigrationSessionOptions options_;
   MigrationSession session_;
-  std::optional<CancelWatch> watch_;  // Of session_, as long as that is there.
-  bool used_ = false;                 // A migration ran on it before this one.
+  std::optional<CancelWatch> watch_;     // Of session_, as long as that is there.
+  std::optional<LockWatch> lock_watch_;  // Likewise.
+  bool used_ = false;                    // A migration ran on it before this one.
   chain::Version committed_ = 0;
   size_t apart_until_ = 0;  // Items before this index share no transaction.
 };

@@ -31,6 +31,7 @@
 #include "engine/apply/errors.h"
 #include "engine/apply/lease.h"
 #include "engine/chain/migration.h"
+#include "engine/postgres/lock_wait.h"
 #include "engine/postgres/script_session.h"
 
 namespace lockstep::apply {
@@ -52,10 +53,12 @@ struct Progress {
   // table"; "" when nothing is known. How far that is; -1 when it is not known.
   std::string activity = {};
   int percent = -1;
+  std::optional<postgres::LockWait> lock = {};  // What it waits for right now.
 };
 
-// Called when a statement's turn comes and after the last, and while a long one runs outside of a
-// transaction; by one thread at a time. Must be quick, the server does not wait for it.
+// Called when a statement's turn comes and after the last, when what it waits for changes, and
+// while a long one runs outside of a transaction; by one thread at a time. Must be quick, the
+// server does not wait for it.
 using Observer = std::function<void(const Progress&)>;
 
 struct MigrationContext {

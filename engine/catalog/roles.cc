@@ -22,7 +22,8 @@ void AddExecute(const std::string& role, bool single_role, std::vector<std::stri
   }
   statements->push_back(absl::StrCat("GRANT USAGE ON SCHEMA lockstep TO ", QuoteName(role)));
   statements->push_back(
-      absl::StrCat("GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.outcome TO ",
+      absl::StrCat("GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.outcome, "
+                   "lockstep.lock_wait, lockstep.lock_holders, lockstep.oldest_transaction TO ",
                    QuoteName(role)));
 }
 

@@ -87,11 +87,11 @@ TEST_F(RightsTest, EveryTableAndColumnHasAComment) {
       "");
 }
 
-TEST_F(RightsTest, AgentsMayOpenCloseWriteDownStatementsAndAskForTheOutcomeOnly) {
+TEST_F(RightsTest, AgentsMayOpenCloseWriteDownStatementsAndAskWhatConcernsThemOnly) {
   EXPECT_EQ(
       ExecutableBy("lockstep_agents"),
-      "begin_statement close close_group end_statement lock_statements open open_group outcome "
-      "plan_statements statement_lock_holder");
+      "begin_statement close close_group end_statement lock_holders lock_statements lock_wait "
+      "oldest_transaction open open_group outcome plan_statements statement_lock_holder");
   EXPECT_EQ(
       TablesFor("lockstep_agents", "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"),
       "");

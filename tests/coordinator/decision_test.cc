@@ -252,24 +252,86 @@ TEST_F(DecisionTest, ALeaseWhoseOperationHasEndedIsTakenBack) {
   EXPECT_EQ(Ask().kind, Kind::kRevoke);
 }
 
-TEST(AfterFailureTest, WhatCannotGetBetterEndsAtOnce) {
-  EXPECT_FALSE(DecideAfterFailure({.retryable = false}, 1, {}).retry);
+TEST_F(DecisionTest, ALockThatIsWaitedForIsToldWithWhoIsInTheWay) {
+  AddAgent("a");
+  view_.operation->delay = absl::Seconds(4);
+  view_.operation->failures = 2;
+  view_.operation->error =
+      RunError{.version = 1,
+               .sqlstate = "55P03",
+               .message = "canceling statement due to lock timeout",
+               .lock = LockWait{.relation = "public.users",
+                                .mode = "AccessExclusiveLock",
+                                .blockers = {{.pid = 4711,
+                                              .application_name = "orders@pod-3",
+                                              .state = "idle in transaction",
+                                              .state_age = absl::Seconds(12),
+                                              .query = "UPDATE users"}}}};
+  const std::string why = Ask().why;
+  EXPECT_THAT(why, HasSubstr("public.users is locked by pid 4711, orders@pod-3, idle in "
+                             "transaction for 12s: UPDATE users"));
+  view_.operation->delay = absl::Seconds(3);
+  EXPECT_EQ(Ask().why, why) << "told once, not with each look";
 }
 
-TEST(AfterFailureTest, PausesDoubleUpToTheCapAndTriesEnd) {
-  const Durations durations{
-      .retry_base = absl::Seconds(1), .retry_cap = absl::Seconds(60), .max_attempts = 10};
-  const RunError busy{.retryable = true};
-  EXPECT_EQ(DecideAfterFailure(busy, 0, durations).delay, absl::Seconds(1));
-  EXPECT_EQ(DecideAfterFailure(busy, 1, durations).delay, absl::Seconds(1));
-  EXPECT_EQ(DecideAfterFailure(busy, 2, durations).delay, absl::Seconds(2));
-  EXPECT_EQ(DecideAfterFailure(busy, 5, durations).delay, absl::Seconds(16));
-  EXPECT_EQ(DecideAfterFailure(busy, 9, durations).delay, absl::Seconds(60));
-  EXPECT_TRUE(DecideAfterFailure(busy, 9, durations).retry);
-  EXPECT_FALSE(DecideAfterFailure(busy, 10, durations).retry);
-  Durations many = durations;
-  many.max_attempts = 1'000'000;
-  EXPECT_EQ(DecideAfterFailure(busy, 999'999, many).delay, absl::Seconds(60));
+TEST_F(DecisionTest, AnAgentThatWasUnfitIsForgivenWhenAPersonSaysGoOn) {
+  AddAgent("a").unfit_for = "op";
+  EXPECT_EQ(Ask().kind, Kind::kEnd);
+  view_.operation->retries = 1;
+  EXPECT_EQ(Ask().kind, Kind::kGrant);
+}
+
+constexpr char kLockTimeout[] = "55P03";
+
+TEST(AfterFailureTest, WhatCannotGetBetterEndsAtOnce) {
+  EXPECT_FALSE(DecideAfterFailure({.retryable = false}, {.failures = 1}, {}).retry);
+}
+
+TEST(AfterFailureTest, LocksAreTriedAgainByTheLadder) {
+  const RunError busy{.sqlstate = kLockTimeout, .retryable = true};
+  const auto pause = [&](int failures) {
+    return DecideAfterFailure(busy, {.failures = failures}, {}).delay;
+  };
+  EXPECT_EQ(pause(1), absl::Seconds(25));
+  EXPECT_EQ(pause(5), absl::Seconds(25));
+  EXPECT_EQ(pause(6), absl::Minutes(1));
+  EXPECT_EQ(pause(11), absl::Minutes(2));
+}
+
+TEST(AfterFailureTest, WhatIsNotALockIsTriedAgainSoonAndThenSeldom) {
+  const Durations durations{.retry_base = absl::Seconds(1), .retry_cap = absl::Seconds(60)};
+  const RunError away{.reason = "DATABASE_UNAVAILABLE", .retryable = true};
+  const auto pause = [&](int failures) {
+    return DecideAfterFailure(away, {.failures = failures}, durations).delay;
+  };
+  EXPECT_EQ(pause(0), absl::Seconds(1));
+  EXPECT_EQ(pause(1), absl::Seconds(1));
+  EXPECT_EQ(pause(2), absl::Seconds(2));
+  EXPECT_EQ(pause(5), absl::Seconds(16));
+  EXPECT_EQ(pause(7), absl::Seconds(60));
+  EXPECT_EQ(pause(1'000'000), absl::Seconds(60));
+}
+
+TEST(AfterFailureTest, TheBudgetEndsItWithWhoWasInTheWay) {
+  const RunError busy{
+      .reason = "SQL_ERROR",
+      .sqlstate = kLockTimeout,
+      .retryable = true,
+      .lock = LockWait{.relation = "public.users", .blockers = {{.pid = 7, .role = "app"}}}};
+  const AfterFailure last = DecideAfterFailure(
+      busy, {.failures = 19, .failing_for = absl::Minutes(29.5), .jitter = 1}, {});
+  EXPECT_TRUE(last.retry);
+  EXPECT_EQ(last.delay, absl::Seconds(30)) << "not later than the budget's end";
+  const AfterFailure over =
+      DecideAfterFailure(busy, {.failures = 20, .failing_for = absl::Minutes(30)}, {});
+  EXPECT_FALSE(over.retry);
+  EXPECT_EQ(over.error.reason, "LOCK_BUSY");
+  EXPECT_THAT(over.error.message, HasSubstr("public.users is locked by pid 7, role app"));
+  EXPECT_THAT(over.error.message, HasSubstr("20 tries in 30m"));
+  EXPECT_THAT(over.error.hint, HasSubstr("lockstep operations retry"));
+  const RunError away{.reason = "DATABASE_UNAVAILABLE", .retryable = true};
+  EXPECT_EQ(DecideAfterFailure(away, {.failing_for = absl::Minutes(31)}, {}).error.reason,
+            "DATABASE_UNAVAILABLE");
 }
 
 }  // namespace

@@ -68,9 +68,7 @@ TEST(DurationsTest, AnErrorNamesBothSidesWithTheirValuesAndTheFlags) {
 }
 
 TEST(DurationsTest, EachDurationHasAName) {
-  // All members but max_attempts, which is none.
-  EXPECT_EQ(DurationFields().size(),
-            (sizeof(Durations) - sizeof(int64_t)) / sizeof(absl::Duration));
+  EXPECT_EQ(DurationFields().size(), sizeof(Durations) / sizeof(absl::Duration));
   std::set<std::string> names;
   for (const DurationField& field : DurationFields()) names.insert(field.name);
   EXPECT_EQ(names.size(), DurationFields().size());
@@ -82,7 +80,8 @@ TEST(DurationsTest, ScalingKeepsTheRelations) {
     EXPECT_THAT(CheckDurations(scaled), IsOk());
     EXPECT_EQ(scaled.heartbeat, Durations{}.heartbeat / factor);
     EXPECT_EQ(scaled.retry_cap, Durations{}.retry_cap / factor);
-    EXPECT_EQ(scaled.max_attempts, Durations{}.max_attempts);
+    EXPECT_EQ(scaled.lock_timeout, Durations{}.lock_timeout);
+    EXPECT_EQ(LadderOf(scaled).budget, LockLadder{}.budget / factor);
   }
 }
 

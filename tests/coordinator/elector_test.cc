@@ -194,7 +194,8 @@ TEST_F(ElectorTest, ALeaderNoticesThatItsOwnRowWentBack) {
   Elector elector(Options("one"));
   elector.Start();
   ASSERT_TRUE(Eventually([&] {
-    return std::stoll(lockstep_.Scalar("SELECT coalesce(max(renew_seq), 0) FROM lockstep.leader")) >= 2;
+    return std::stoll(
+               lockstep_.Scalar("SELECT coalesce(max(renew_seq), 0) FROM lockstep.leader")) >= 2;
   }));
   lockstep_.db().Query("UPDATE lockstep.leader SET renew_seq = -100");
   EXPECT_TRUE(Eventually(

@@ -1,17 +1,16 @@
 // What comes in over the wire is hostile until it was read here.
-#include "coordinator/wire/from_proto.h"
-#include "coordinator/wire/review_to_proto.h"
 #include "coordinator/wire/to_proto.h"
-
-#include <map>
-#include <utility>
 
 #include <functional>
 #include <gtest/gtest.h>
 #include <limits>
+#include <map>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 
+#include "coordinator/wire/from_proto.h"
+#include "coordinator/wire/review_to_proto.h"
 #include "engine/base/error_info.h"
 #include "engine/base/ids.h"
 #include "tests/support/matchers.h"
@@ -226,10 +225,10 @@ TEST(ToProtoTest, APlanShowsTheStatementsOfEachStep) {
                          .kind = StepKind::kBlocked,
                          .why = "needs backfill job"}};
   std::vector<chain::Migration> migrations;
-  for (const auto& [file, text] : std::map<std::string, std::string>{
-           {"001_one.sql", "SELECT 1;\nTRUNCATE t;"},
-           {"002_two.sql", "SELECT 'not planned'"},
-           {"003_three.sql", "SELECT 3"}}) {
+  for (const auto& [file, text] :
+       std::map<std::string, std::string>{{"001_one.sql", "SELECT 1;\nTRUNCATE t;"},
+                                          {"002_two.sql", "SELECT 'not planned'"},
+                                          {"003_three.sql", "SELECT 3"}}) {
     migrations.push_back(*chain::ReadMigration(file, text));
   }
   const std::string digest = migrations[2].digest;

@@ -31,6 +31,19 @@ v1::Operation EvilOperation(v1::OperationState state) {
   operation.mutable_error()->set_message(kEvil);
   operation.mutable_error()->set_detail(kEvil);
   operation.mutable_error()->set_hint(kEvil);
+  operation.mutable_error()->set_statement_text(kEvil);
+  v1::LockWait& wait = *operation.mutable_error()->mutable_lock_wait();
+  wait.set_relation(kEvil);
+  v1::LockBlocker& blocker = *wait.add_blockers();
+  blocker.set_pid(7);
+  blocker.set_role(kEvil);
+  blocker.set_application_name(kEvil);
+  blocker.set_state(kEvil);
+  blocker.set_query(kEvil);
+  *operation.mutable_running()->mutable_lock_wait() = wait;
+  v1::Attempt& attempt = *operation.add_recent_attempts();
+  attempt.set_holder(kEvil);
+  *attempt.mutable_error() = operation.error();
   return operation;
 }
 
@@ -122,6 +135,10 @@ class Hostile : public ::testing::Test {
       *response->mutable_operation() = EvilOperation(v1::OPERATION_STATE_RUNNING);
       return absl::OkStatus();
     };
+    fake_.retry = [](const auto&, auto* response) {
+      *response->mutable_operation() = EvilOperation(v1::OPERATION_STATE_RUNNING);
+      return absl::OkStatus();
+    };
     fake_.cancel = [](const auto&, auto*) {
       base::ErrorInfo info = {.reason = kEvil,
                               .metadata = {{"effect", kEvil}, {kEvil, kEvil}},
@@ -197,6 +214,7 @@ const std::vector<std::vector<std::string>>& Commands() {
       {"status", "core", "--watch", "--timeout", "300ms"},
       {"operations", "pause", "x"},
       {"operations", "resume", "x"},
+      {"operations", "retry", "x"},
   };
   return *kCommands;
 }

@@ -83,6 +83,10 @@ class FakeCoordinator::Operations final : public v1::OperationService::Service {
                                v1::ResumeOperationResponse* response) override {
     return Reply(fake_, fake_.resume, *request, response);
   }
+  grpc::Status RetryOperation(grpc::ServerContext*, const v1::RetryOperationRequest* request,
+                              v1::RetryOperationResponse* response) override {
+    return Reply(fake_, fake_.retry, *request, response);
+  }
   grpc::Status WatchOperation(grpc::ServerContext* context, const v1::WatchOperationRequest*,
                               grpc::ServerWriter<v1::WatchOperationResponse>* writer) override {
     return Follow(fake_, fake_.watch_operation, context, writer);

@@ -52,6 +52,7 @@ class FakeCoordinator {
   Answer<v1::PauseOperationRequest, v1::PauseOperationResponse> pause;
   Answer<v1::ResumeOperationRequest, v1::ResumeOperationResponse> resume;
   Answer<v1::EvictInstanceRequest, v1::EvictInstanceResponse> evict;
+  Answer<v1::RetryOperationRequest, v1::RetryOperationResponse> retry;
   Answer<v1::ListInstancesRequest, v1::ListInstancesResponse> list_instances;
   Answer<v1::ListLeasesRequest, v1::ListLeasesResponse> list_leases;
   Answer<v1::ListEventsRequest, v1::ListEventsResponse> list_events;

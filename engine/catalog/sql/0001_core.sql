@@ -315,7 +315,10 @@ CREATE TABLE lockstep.operation (
   not_before timestamptz,
   error jsonb,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  ended_at timestamptz
+  ended_at timestamptz,
+  terminate_idle interval,
+  retries integer NOT NULL DEFAULT 0,
+  resumed_at timestamptz
 );
 COMMENT ON TABLE lockstep.operation IS 'What release tooling asked for';
 COMMENT ON COLUMN lockstep.operation.operation_id IS 'op- and twelve hexadecimal digits';
@@ -333,6 +336,9 @@ COMMENT ON COLUMN lockstep.operation.not_before IS 'When the next run may be gra
 COMMENT ON COLUMN lockstep.operation.error IS 'Why it failed, or what the last attempt met';
 COMMENT ON COLUMN lockstep.operation.created_at IS 'When it was asked for';
 COMMENT ON COLUMN lockstep.operation.ended_at IS 'When it ended';
+COMMENT ON COLUMN lockstep.operation.terminate_idle IS 'Sessions idle in a transaction for this long are ended when they keep a lock that it waits for';
+COMMENT ON COLUMN lockstep.operation.retries IS 'How often it was told to go on after it had ended';
+COMMENT ON COLUMN lockstep.operation.resumed_at IS 'When a person last told it to go on: what failed before does not count';
 CREATE UNIQUE INDEX operation_active ON lockstep.operation ((true)) WHERE state IN ('running', 'paused', 'cancelling');
 CREATE INDEX operation_created ON lockstep.operation (created_at DESC);
 
@@ -361,7 +367,7 @@ COMMENT ON COLUMN lockstep.attempt.started_at IS 'When it was granted';
 COMMENT ON COLUMN lockstep.attempt.ended_at IS 'When it ended';
 COMMENT ON COLUMN lockstep.attempt.outcome IS 'succeeded, failed, not started, unknown or revoked';
 COMMENT ON COLUMN lockstep.attempt.committed IS 'Newest version of the run that is committed';
-COMMENT ON COLUMN lockstep.attempt.error IS 'Version, statement, SQLSTATE, message';
+COMMENT ON COLUMN lockstep.attempt.error IS 'Version, statement, SQLSTATE, message, who was in the way';
 
 CREATE TABLE lockstep.event (
   revision bigint PRIMARY KEY,

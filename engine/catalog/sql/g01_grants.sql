@@ -8,7 +8,8 @@ BEGIN
   IF (SELECT NOT single_role FROM lockstep.setting) THEN
     GRANT USAGE ON SCHEMA lockstep TO lockstep_agents, lockstep_services, lockstep_coordinators;
     GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.open_group, lockstep.close_group,
-      lockstep.outcome, lockstep.lock_statements, lockstep.statement_lock_holder, lockstep.plan_statements,
+      lockstep.outcome, lockstep.lock_wait, lockstep.lock_holders, lockstep.oldest_transaction,
+      lockstep.lock_statements, lockstep.statement_lock_holder, lockstep.plan_statements,
       lockstep.begin_statement, lockstep.end_statement TO lockstep_agents;
     GRANT EXECUTE ON FUNCTION lockstep.admit, lockstep.gate, lockstep.check_session TO lockstep_services;
     GRANT SELECT ON ALL TABLES IN SCHEMA lockstep TO lockstep_coordinators;
