@@ -98,11 +98,12 @@ class CoordinatorTest : public ::testing::Test {
 
   LockstepDatabase lockstep_;
   // Leases and leadership outlive a loaded machine; what a test waits for comes soon.
-  const Durations durations_{.leader_retry = absl::Milliseconds(100),
-                             .lease_ttl = absl::Minutes(5),
-                             .lease_reconnect = absl::Milliseconds(200),
-                             .poll = absl::Milliseconds(100),
-                             .retry_base = absl::Milliseconds(50)};
+  Durations durations_{.leader_retry = absl::Milliseconds(100),
+                       .lease_ttl = absl::Minutes(5),
+                       .lease_reconnect = absl::Milliseconds(200),
+                       .poll = absl::Milliseconds(100),
+                       .lock_pause = absl::Milliseconds(250),
+                       .retry_base = absl::Milliseconds(50)};
   Database pool_;
   base::WorkerPool workers_{{.threads = 2, .queue = 64}};
   std::unique_ptr<Elector> elector_;
