@@ -84,6 +84,49 @@ TEST(CommitInDoubt, ThatHappenedIsCountedAndTheRunGoesOn) {
   EXPECT_EQ(db.HistorySize(), 2);
 }
 
+// The connection is gone, the COMMIT is not: it waits for a replica, and ends well.
+TEST(CommitInDoubt, IsWaitedForUntilItHasHappened) {
+  PostgresServer server(
+      {.settings = {{"synchronous_standby_names", "nobody"}, {"synchronous_commit", "local"}}});
+  ASSERT_THAT(server.Start(), IsOk());
+  LeasedDatabase db(&server);
+  db.Publish("CREATE TABLE a (id int)");
+  const apply::RunSpec spec = db.LeaseAll();
+  auto session = postgres::ScriptSession::Open({.conninfo = spec.conninfo});
+  ASSERT_THAT(session, IsOk());
+  const auto token = absl::StrCat(spec.token.epoch, ", '", spec.token.lease_id, "', 1");
+  ASSERT_THAT((*session)->Execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"), IsOk());
+  ASSERT_THAT((*session)->Execute(absl::StrCat("SELECT lockstep.open(", token, ")")), IsOk());
+  ASSERT_THAT((*session)->Execute(absl::StrCat("SELECT lockstep.close(", token, ", $1)"),
+                                  {postgres::BytesParam(spec.items[0].digest)}),
+              IsOk());
+  const auto xid = (*session)->Execute("SELECT pg_current_xact_id()::text");
+  ASSERT_THAT(xid, IsOk());
+  std::thread committer([&] { (void)(*session)->Execute("COMMIT"); });
+  EXPECT_TRUE(Eventually(
+      [&] { return !db.db().Query(absl::StrCat("SELECT 1 ", kWaitingCommits)).empty(); }));
+  CommitOutcome outcome = CommitOutcome::kUnknown;
+  std::thread resolver([&] {
+    apply::Cancellation nobody;
+    outcome = apply::ResolveCommit({.conninfo = spec.conninfo,
+                                    .application_name = "lockstep:test",
+                                    .preflight = {.owner_role = db.owner()}},
+                                   spec.token, 1, xid->only().Text(0), nobody);
+  });
+  // Only after it has been told that the transaction is still in progress.
+  EXPECT_TRUE(Eventually([&] {
+    return db.Scalar(
+               "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+               "'lockstep:test'") != "0";
+  }));
+  db.db().Query("ALTER SYSTEM SET synchronous_standby_names = ''");
+  db.db().Query("SELECT pg_reload_conf()");
+  committer.join();
+  resolver.join();
+  EXPECT_EQ(outcome, CommitOutcome::kCommitted);
+  EXPECT_EQ(db.HistorySize(), 1);
+}
+
 TEST(CommitInDoubt, StaysUnknownWhenNobodyAnswers) {
   apply::Cancellation nobody;
   const apply::MigrationSessionOptions nowhere{.conninfo = "host=/nonexistent dbname=x user=y",

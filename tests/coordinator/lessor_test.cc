@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "coordinator/store/attempt_store.h"
 #include "engine/base/ids.h"
 #include "tests/coordinator/core_fixture.h"
 #include "tests/support/matchers.h"
@@ -15,6 +16,24 @@ using testing::IsOk;
 using testing::IsOkAndHolds;
 using testing::LockstepDatabase;
 using testing::StatusIs;
+
+// While it lives commits of this server wait for a replica that is not there, but for those of a
+// session that asks for less.
+class NoReplica {
+ public:
+  explicit NoReplica(LockstepDatabase& lockstep) : lockstep_(lockstep) { Set("nobody"); }
+  ~NoReplica() { Set(""); }
+
+ private:
+  void Set(const std::string& name) {
+    lockstep_.db().Query("ALTER SYSTEM SET synchronous_standby_names = '" + name + "'");
+    lockstep_.db().Query("SELECT pg_reload_conf()");
+    EXPECT_TRUE(testing::Eventually([&] {
+      return lockstep_.Connect()->Query("SHOW synchronous_standby_names")->only().Text(0) == name;
+    }));
+  }
+  LockstepDatabase& lockstep_;
+};
 
 class LessorTest : public ::testing::Test {
  protected:
@@ -231,6 +250,53 @@ TEST_F(LessorTest, AReportUnderAnotherTokenForgetsNothing) {
     EXPECT_THAT(lessor_.Complete(lockstep_.leader(), other, "failed", 0, {}), IsOkAndHolds(false));
     EXPECT_TRUE(lessor_.held().has_value());
   }
+}
+
+// The agent is gone, its COMMIT is under way: it has happened and only waits for a replica. A
+// revoke must not take it for undone.
+class CommitUnderWayTest : public LessorTest {
+ protected:
+  CommitUnderWayTest() {
+    lockstep_.db().Query("ALTER DATABASE " + lockstep_.db().name() +
+                         " SET synchronous_commit = 'local'");
+  }
+  // Begins the commit of version 1 in a run to `last` and revokes the run meanwhile.
+  void RevokeDuringCommit(Version last) {
+    const auto token = Grant(1, last);
+    ASSERT_THAT(token, IsOk());
+    const auto agent = lockstep_.Session();
+    ASSERT_THAT(lockstep_.ApplyOnly(*agent, *token, 1), IsOk());
+    const NoReplica nobody(lockstep_);
+    auto commit = Async([&] { return agent->Execute("COMMIT").status(); });
+    EXPECT_TRUE(testing::Eventually([&] {
+      return lockstep_.Scalar(
+                 "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+                 "'SyncRep'") == "1";
+    }));
+    EXPECT_THAT(lessor_.Revoke(lockstep_.leader(), "its holder went silent"), IsOk());
+    EXPECT_FALSE(commit.get().ok()) << "its backend was ended";
+    EXPECT_EQ(lockstep_.Scalar("SELECT string_agg(version::text, ' ') FROM lockstep.history"), "1");
+    EXPECT_EQ(lockstep_.Scalar("SELECT state FROM lockstep.lease"), "idle");
+    EXPECT_EQ(lockstep_.Scalar("SELECT inflight FROM lockstep.chain"), "NULL");
+    EXPECT_FALSE(lessor_.held().has_value());
+  }
+};
+
+TEST_F(CommitUnderWayTest, OfTheLastMigrationEndsTheRunBeforeTheRevokeDoes) {
+  RevokeDuringCommit(1);
+  EXPECT_EQ(lockstep_.Scalar("SELECT outcome FROM lockstep.attempt"), "succeeded");
+  EXPECT_THAT(Grant(2, 2), IsOk());
+}
+
+TEST_F(CommitUnderWayTest, OfAnEarlierMigrationStaysAndTheRestIsTakenBack) {
+  RevokeDuringCommit(2);
+  const auto attempts = ReadAttempts(lockstep_.admin(), std::nullopt, 10);
+  ASSERT_THAT(attempts, IsOk());
+  ASSERT_EQ(attempts->size(), 1);
+  EXPECT_EQ((*attempts)[0].outcome, "revoked");
+  EXPECT_EQ((*attempts)[0].committed, 1);
+  EXPECT_THAT(Grant(1, 2), StatusIs(absl::StatusCode::kFailedPrecondition, "NOT_NEXT"));
+  EXPECT_THAT(Grant(2, 2), IsOk());
 }
 
 }  // namespace
