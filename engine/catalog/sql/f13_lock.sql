@@ -33,14 +33,14 @@ DECLARE w record;
 BEGIN
   PERFORM 1 FROM pg_stat_activity a WHERE a.pid = p_pid AND a.usename = session_user AND a.wait_event_type = 'Lock';
   IF NOT FOUND THEN RETURN; END IF;
-  SELECT l.mode, coalesce(format('%I.%I', n.nspname, c.relname), '') AS what INTO w
+  SELECT l.mode, coalesce(quote_ident(n.nspname) || '.' || quote_ident(c.relname), '') AS what INTO w
     FROM pg_locks l
     LEFT JOIN pg_class c ON c.oid = coalesce(l.relation,
       (SELECT t.relation FROM pg_locks t WHERE t.pid = p_pid AND t.locktype = 'tuple' LIMIT 1))
     LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE l.pid = p_pid AND NOT l.granted LIMIT 1;
   IF NOT FOUND THEN RETURN; END IF;
-  RETURN QUERY SELECT CASE WHEN w.what = '.' THEN '' ELSE w.what END, w.mode, s.*
+  RETURN QUERY SELECT w.what, w.mode, s.*
     FROM lockstep.sessions_of(pg_blocking_pids(p_pid)) s ORDER BY s.transaction_age DESC, s.pid;
 END $$;
 
