@@ -35,7 +35,7 @@ WITH backend AS MATERIALIZED (
          CASE WHEN a.application_name ~ '#[0-9a-f]{8}$'
               THEN left(a.application_name, -9) ELSE a.application_name END AS name
     FROM pg_stat_activity a
-   WHERE a.datname = current_database() AND position('@' IN a.application_name) > 0
+   WHERE a.datname = current_database()
 ), session AS MATERIALIZED (
   SELECT s.session_id, s.service, s.instance, s.registered_at, s.attested_at IS NOT NULL AS attested,
          left(s.session_id::text, 8) AS mark,

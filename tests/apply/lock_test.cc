@@ -272,7 +272,7 @@ TEST_F(LookTest, ConflictsAreThoseOfPostgres) {
     Blocker holder(db_.db(), "holder", absl::StrCat("LOCK TABLE users IN ", held, " MODE"));
     for (const std::string& wanted : modes) {
       const absl::Status asked = db_.db().Connect()->RunScript(
-          absl::StrCat("LOCK TABLE users IN ", wanted, " MODE NOWAIT"));
+          absl::StrCat("BEGIN; LOCK TABLE users IN ", wanted, " MODE NOWAIT; COMMIT"));
       EXPECT_EQ(db_.Scalar(absl::StrCat("SELECT lockstep.lock_modes_conflict('",
                                         catalog_name(wanted), "', '", catalog_name(held), "')")),
                 asked.ok() ? "f" : "t")

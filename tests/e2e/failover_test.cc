@@ -74,7 +74,8 @@ TEST(Failover, AStandbyThatLostCommitsBeginsANewIncarnationAndTheFleetStartsAnew
   ASSERT_THAT(standby.Promote(), IsOk());
 
   EXPECT_TRUE(coordinator.WaitForOutput("a new incarnation began")) << coordinator.stderr_text();
-  EXPECT_EQ(Ask(after, "SELECT incarnation FROM lockstep.chain"), "2");
+  // Another one may follow when a slow machine lets the leader change once more.
+  EXPECT_EQ(Ask(after, "SELECT incarnation >= 2 FROM lockstep.chain"), "t");
   EXPECT_EQ(Ask(after, "SELECT timeline FROM lockstep.chain"), "2");
   // The instance whose row was lost registers again, the other one too, and nobody noticed.
   EXPECT_TRUE(Eventually([&] {
@@ -83,10 +84,12 @@ TEST(Failover, AStandbyThatLostCommitsBeginsANewIncarnationAndTheFleetStartsAnew
   // Instances that nobody remembers have their time: TTL and admission validity.
   EXPECT_TRUE(coordinator.WaitForOutput("settling[^\n]*\"rows_may_be_lost\":\"true\""));
   EXPECT_TRUE(Eventually([&] {
-    return Ask(after, "SELECT settled_incarnation FROM lockstep.chain") == "2";
+    return Ask(after,
+               "SELECT settled_incarnation = incarnation AND incarnation >= 2"
+               " FROM lockstep.chain") == "t";
   })) << coordinator.stderr_text();
   // Whoever followed the log is told, and goes on from the new one.
-  EXPECT_TRUE(events->WaitForOutput("incarnation 2 began")) << events->stderr_text();
+  EXPECT_TRUE(events->WaitForOutput("incarnation [2-9] began")) << events->stderr_text();
   EXPECT_TRUE(events->WaitForOutput("incarnation_began")) << events->stdout_text();
 
   // Effect and history were lost together, so the upgrade is simply done again.

@@ -98,7 +98,8 @@ std::vector<Mutation> MakeMutations() {
       {.name = "no-leader-fence",
        .breaks = "the question whether the writer still leads",
        .invariant = "no write of a leader commits after another one took over (I5)",
-       .edits = {{"lockstep.leader_fence", "IF NOT FOUND THEN", "IF false THEN"}}},
+       .edits = {{"lockstep.leader_fence", "WHERE l.epoch = p_epoch AND l.holder = p_holder FOR",
+                  "FOR"}}},
   };
 }
 

@@ -46,9 +46,10 @@ coordinator::Durations ScheduleDurations() {
           .leader_depose = absl::Hours(16),
           .revoke_patience = absl::Milliseconds(1),
           .take_back_wait = absl::Milliseconds(3),
+          .lock_pause = absl::Milliseconds(1),
+          .lock_budget = absl::Hours(24),
           .retry_base = absl::Milliseconds(1),
-          .retry_cap = absl::Milliseconds(1),
-          .max_attempts = 100};
+          .retry_cap = absl::Milliseconds(1)};
 }
 
 coordinator::LeaderRow TakeOver(postgres::Connection& connection) {
