@@ -19,6 +19,9 @@ void Gate(Stage& stage);
 void Status(Stage& stage);
 // 1,000 agents on one coordinator: when the last is told of a version, and what one costs.
 void Watch(Stage& stage);
+// kill -9 and SIGSTOP of the holder in mid-statement: when its backend is gone, when the next one
+// starts.
+void Takeover(Stage& stage);
 
 }  // namespace lockstep::bench
 

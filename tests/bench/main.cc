@@ -22,7 +22,8 @@ const std::vector<std::pair<std::string, void (*)(Stage&)>> kBenchmarks = {
     {"analysis", Analysis},
     {"status", Status},
     {"gate", Gate},
-    {"watch", Watch}};
+    {"watch", Watch},
+    {"takeover", Takeover}};
 
 struct Options {
   bool quick = false;

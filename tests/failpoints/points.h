@@ -34,7 +34,7 @@ const std::vector<Point>& Points();
 const std::vector<std::string>& Actions();
 
 std::vector<Cell> AllCells();
-// Each point once, with the actions in turn.
+// Each point once, with the actions in turn: what every run of the tests does.
 std::vector<Cell> SampleCells();
 // The cells whose name begins with `prefix`, e.g. "agent.before_commit" or
 // "leader.before_send=kill".

@@ -15,7 +15,7 @@ when its failpoint acted, the upgrade succeeded, and the checkers find nothing w
 and nothing left behind. Exits 0 only if every cell passed.
 
   --all       the whole matrix, some minutes
-  --sample    each failpoint once (the default)
+  --sample    each failpoint once (the default); ctest runs this as failpoints_sample
   --only      the cells whose names begin so, e.g. agent.before_commit=kill
   --jobs N    cells at a time (default: as many as processors)
   --logs DIR  keeps there what the programs of failed cells wrote
