@@ -56,6 +56,11 @@ std::string WhyUnreachable(const std::string& message) {
   return clauses.back().empty() ? message : clauses.back();
 }
 
+// A direct upgrade leads as long as it takes: that is no election.
+bool MayBeElection(const absl::Status& status) {
+  return base::ReasonOf(status) == "NOT_LEADER" && base::MetadataOf(status, "direct").empty();
+}
+
 }  // namespace
 
 std::vector<Candidate> FindCandidates(const std::vector<std::string>& addresses,
@@ -168,13 +173,15 @@ absl::Status Client::AttemptOnce(AttemptFn attempt) {
 }
 
 absl::Status Client::Attempt(AttemptFn attempt) {
+  const absl::Time patience = absl::Now() + kElectionPatience;
   base::Backoff backoff({.base = absl::Milliseconds(100), .cap = absl::Seconds(2)});
   for (int tried = 1;; ++tried) {
     const absl::Status status = AttemptOnce(attempt);
     if (!absl::IsUnavailable(status)) return status;
     const bool connected = channel_ != nullptr;
     // Nothing listens anywhere: the answer is known, a person waits for it.
-    if (tried == kMaxAttempts || !connected) return status;
+    if (!connected) return status;
+    if (tried >= kMaxAttempts && !(MayBeElection(status) && absl::Now() < patience)) return status;
     Leave(status);
     if (leader_.empty() && !interrupt_->SleepFor(backoff.Next())) return interrupt_->ToStatus();
     if (absl::Now() >= deadline_) return TimeoutError();

@@ -40,8 +40,11 @@ inline constexpr char kDefaultPort[] = "7411";
 inline constexpr absl::Duration kConnectTimeout = absl::Seconds(3);
 // How long one call may take when no --timeout says otherwise.
 inline constexpr absl::Duration kCallTimeout = absl::Seconds(60);
-// How often one call is made in all.
+// How often one call is made in all,
 inline constexpr int kMaxAttempts = 4;
+// and for how long while coordinators answer that they do not lead: after a leader's death an
+// election takes one and a half of its TTLs at most.
+inline constexpr absl::Duration kElectionPatience = absl::Seconds(15);
 
 struct Candidate {
   std::string address;

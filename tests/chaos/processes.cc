@@ -26,6 +26,9 @@ using testing::Subprocess;
 
 constexpr absl::Duration kRestartPause = absl::Milliseconds(300);
 constexpr absl::Duration kDrainPatience = absl::Seconds(20);
+// Before --time-scale. Nobody attests that an agent was killed, and contracts wait for its session
+// until then.
+constexpr char kSuspectExpiry[] = "150s";
 constexpr int kPoolerPort = 6432;  // Of a Unix socket only: it names a file.
 
 // The services: who keeps serving without a session, who stops.
@@ -215,7 +218,8 @@ void Processes::Start(Coordinator& coordinator) {
          {.argv = {ProgramPath("lockstep-coordinator"), "--database", coordinator.database,
                    "--owner-role", kOwnerRole, "--listen", "", "--socket", socket, "--advertise",
                    absl::StrCat("unix:", directory_, "/", coordinator.name, ".f"), "--time-scale",
-                   absl::StrCat(options_.time_scale), "--log-format", "json"}});
+                   absl::StrCat(options_.time_scale), "--suspect-expiry", kSuspectExpiry,
+                   "--log-format", "json"}});
 }
 
 void Processes::StartInstances() {

@@ -103,6 +103,29 @@ TEST(Connect, GivesUpOnFollowersThatPointAtEachOther) {
   const CommandResult result = RunLockstep(fake, {"plan"});
   EXPECT_EQ(CodeOf(result), 7);
   EXPECT_THAT(result.err, HasSubstr("error: another leads\n"));
+  EXPECT_GT(fake.calls, ctl::kMaxAttempts);
+}
+
+TEST(Connect, WaitsForAnElection) {
+  FakeCoordinator fake;
+  fake.plan = [&](const auto&, auto* response) {
+    if (fake.calls <= ctl::kMaxAttempts + 1) {
+      return base::MakeError(absl::StatusCode::kUnavailable, "NOT_LEADER", "nobody leads",
+                             {{"leader_address", ""}});
+    }
+    response->set_applied(16);
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(CodeOf(RunLockstep(fake, {"plan"})), 0);
+}
+
+TEST(Connect, DoesNotWaitForADirectUpgrade) {
+  FakeCoordinator fake;
+  fake.plan = [&](const auto&, auto*) {
+    return base::MakeError(absl::StatusCode::kUnavailable, "NOT_LEADER", "a direct upgrade leads",
+                           {{"leader_address", ""}, {"direct", "ann@laptop"}});
+  };
+  EXPECT_EQ(CodeOf(RunLockstep(fake, {"plan"})), 7);
   EXPECT_EQ(fake.calls, ctl::kMaxAttempts);
 }
 
