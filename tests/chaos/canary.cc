@@ -89,9 +89,9 @@ class Canary {
   bool Connected() {
     if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) return true;
     PQfinish(connection_);
+    // Its name comes from the agent, as PGAPPNAME: it tells this start from those before.
     const std::string all =
-        absl::StrCat(a_.conninfo, " connect_timeout=2 application_name=", a_.service, "@",
-                     a_.instance, " options='-c statement_timeout=5000'");
+        absl::StrCat(a_.conninfo, " connect_timeout=2 options='-c statement_timeout=5000'");
     connection_ = PQconnectdb(all.c_str());
     return PQstatus(connection_) == CONNECTION_OK;
   }
