@@ -20,12 +20,13 @@ only if every step passed.
               --full the tests too
   asan        preset asan: the core's unit tests under Address- and UBSanitizer;
               with --full all unit and database tests
-  tsan        preset tsan: the core's tests under ThreadSanitizer
+  tsan        preset tsan: the core's tests that start threads under ThreadSanitizer;
+              with --full all of the core's tests
   fuzz        the fuzz targets, for seconds
   quickstart  deploy/quickstart.sh, with the programs of the first build
 
   --quick   packages, build, tests, models, schema, docs and bench only
-  --full    all models instead of the quick ones, all tests under asan and clang, a minute
+  --full    all models instead of the quick ones, all tests under asan, tsan and clang, a minute
             for each fuzz target, and the quickstart with a release build
   --help    this text
 
@@ -52,12 +53,12 @@ quick_steps=(packages build tests models schema docs bench)
 all_steps=("${quick_steps[@]}" clang asan tsan fuzz quickstart)
 steps=()
 chosen_steps=("${all_steps[@]}")
-models=quick asan=core clang=programs fuzz_seconds=10 quickstart_preset=dev
+models=quick asan=core clang=programs tsan=threads fuzz_seconds=10 quickstart_preset=dev
 while (($#)); do
   case $1 in
     --quick) chosen_steps=("${quick_steps[@]}") ;;
     --full)
-      models=full asan=full clang=full fuzz_seconds=60 quickstart_preset=release
+      models=full asan=full clang=full tsan=full fuzz_seconds=60 quickstart_preset=release
       ;;
     -h | --help) usage; exit 0 ;;
     *)

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # variables are shared between the sourced files
 # What tests/run.sh runs: one function a step, each called in a process of its own under `set -e`, in
-# the root of the checkout. Needs deploy/lib and the variables `builds`, `models`, `asan`, `clang`, `fuzz_seconds`,
+# the root of the checkout. Needs deploy/lib and the variables `builds`, `models`, `asan`, `clang`, `tsan`, `fuzz_seconds`,
 # `quickstart_preset` and `no_aslr`.
 
 # configure_and_build PRESET
@@ -54,10 +54,19 @@ step_asan() {
   run_ctest asan-core -R "^($(IFS='|' && echo "${targets[*]}"))\$"
 }
 
-# The tests of the core, which links nothing that ThreadSanitizer cannot see into.
+# The core, which links nothing that ThreadSanitizer cannot see into: the tests that start threads; with
+# --full all of them.
 step_tsan() {
-  configure_and_build tsan
-  run_ctest tsan
+  if [[ $tsan == full ]]; then
+    configure_and_build tsan
+    run_ctest tsan
+    return
+  fi
+  local targets=(support_test base_test postgres_test apply_run_test apply_concurrent_test catalog_lease_test
+    coordinator_unit_test coordinator_pg_test lost_commit_test lockstep-schedules)
+  cmake --preset tsan -B "$builds/tsan"
+  cmake --build "$builds/tsan" --parallel "$(nproc)" --target "${targets[@]}"
+  run_ctest tsan -R "^($(IFS='|' && echo "${targets[*]}")|schedules)\$"
 }
 
 # clang's thread-safety analysis is made while it compiles; nothing is run. It is the programs that have
