@@ -15,6 +15,13 @@ std::string CreateIfMissing(const std::string& role, absl::string_view options) 
                           "; END IF; END")));
 }
 
+// What g01_grants.sql gives to lockstep_agents; a test holds the two together.
+constexpr char kAgentFunctions[] =
+    "lockstep.open, lockstep.close, lockstep.open_group, lockstep.close_group, lockstep.outcome, "
+    "lockstep.lock_wait, lockstep.lock_holders, lockstep.oldest_transaction, "
+    "lockstep.lock_statements, lockstep.statement_lock_holder, lockstep.plan_statements, "
+    "lockstep.begin_statement, lockstep.end_statement";
+
 void AddExecute(const std::string& role, bool single_role, std::vector<std::string>* statements) {
   if (!single_role) {
     statements->push_back(absl::StrCat("GRANT lockstep_agents TO ", QuoteName(role)));
@@ -22,9 +29,7 @@ void AddExecute(const std::string& role, bool single_role, std::vector<std::stri
   }
   statements->push_back(absl::StrCat("GRANT USAGE ON SCHEMA lockstep TO ", QuoteName(role)));
   statements->push_back(
-      absl::StrCat("GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.outcome, "
-                   "lockstep.lock_wait, lockstep.lock_holders, lockstep.oldest_transaction TO ",
-                   QuoteName(role)));
+      absl::StrCat("GRANT EXECUTE ON FUNCTION ", kAgentFunctions, " TO ", QuoteName(role)));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "engine/base/error_info.h"
+#include "engine/catalog/roles.h"
 #include "tests/catalog/lockstep_database.h"
 #include "tests/support/matchers.h"
 
@@ -150,6 +151,30 @@ TEST(BootstrapTest, InSingleRoleModeTheOneRoleLeadsPublishesAndApplies) {
     COMMIT)sql"),
               IsOk());
   EXPECT_EQ(db.Scalar("SELECT applied FROM lockstep.chain"), "1");
+}
+
+// The functions of schema lockstep that a role may call, a line each.
+std::string CallableBy(TestDatabase& db, const std::string& role) {
+  return db.Scalar(absl::StrCat(
+      "SELECT string_agg(p.oid::regprocedure::text, chr(10) ORDER BY p.oid::regprocedure::text)"
+      " FROM pg_proc p WHERE p.pronamespace = 'lockstep'::regnamespace"
+      " AND has_function_privilege('",
+      role, "', p.oid, 'EXECUTE')"));
+}
+
+// In the two modes the same rights are written twice: as a group's, and as a role's own.
+TEST(BootstrapTest, AMigratorMayDoTheSameInSingleRoleMode) {
+  TestDatabase db;
+  const std::string owner = db.CreateLogin("single");
+  const std::string migrator = db.CreateLogin("migrator");
+  db.Query(absl::StrCat("ALTER DATABASE ", db.name(), " OWNER TO ", owner));
+  const auto connection = db.Connect(owner);
+  ASSERT_THAT(Bootstrap(*connection, {}), IsOk());
+  for (const std::string& grant : catalog::GrantStatements({.migrators = {migrator}}, true)) {
+    EXPECT_THAT(connection->RunScript(grant), IsOk()) << grant;
+  }
+  LockstepDatabase usual;
+  EXPECT_EQ(CallableBy(db, migrator), CallableBy(usual.db(), "lockstep_agents"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ DO $$
 BEGIN
   IF (SELECT NOT single_role FROM lockstep.setting) THEN
     GRANT USAGE ON SCHEMA lockstep TO lockstep_agents, lockstep_services, lockstep_coordinators;
+    -- The same list is in roles.cc, for roles in single-role mode.
     GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.open_group, lockstep.close_group,
       lockstep.outcome, lockstep.lock_wait, lockstep.lock_holders, lockstep.oldest_transaction,
       lockstep.lock_statements, lockstep.statement_lock_holder, lockstep.plan_statements,
