@@ -26,7 +26,7 @@ struct Mapping {
 };
 
 // The longest prefix comes first where one is the beginning of another.
-constexpr std::array<Mapping, 33> kMappings = {{
+constexpr std::array<Mapping, 39> kMappings = {{
     {"LS001", StatusCode::kFailedPrecondition, "FENCED"},
     {"LS002", StatusCode::kFailedPrecondition, "FENCE_BROKEN"},
     {"LS003", StatusCode::kFailedPrecondition, "WRONG_ISOLATION"},
@@ -44,6 +44,12 @@ constexpr std::array<Mapping, 33> kMappings = {{
     {"LS020", StatusCode::kFailedPrecondition, "NOT_DEVELOPMENT"},
     {"LS021", StatusCode::kFailedPrecondition, "ALREADY_APPLIED"},
     {"LS030", StatusCode::kFailedPrecondition, "SESSION_ENDED"},
+    {"LS040", StatusCode::kNotFound, "BUILD_NOT_FOUND"},
+    {"LS041", StatusCode::kFailedPrecondition, "PIN_REFUSED"},
+    {"LS042", StatusCode::kAborted, "ETAG_MISMATCH"},
+    {"LS043", StatusCode::kFailedPrecondition, "NOTHING_TO_OVERRIDE"},
+    {"LS044", StatusCode::kFailedPrecondition, "NOT_WAITING"},
+    {"LS045", StatusCode::kFailedPrecondition, "AUDIT_KEPT"},
     {"LS", StatusCode::kFailedPrecondition, "LOCKSTEP"},
     {"08", StatusCode::kUnavailable, "DATABASE_UNAVAILABLE"},
     {"57P", StatusCode::kUnavailable, "DATABASE_UNAVAILABLE"},

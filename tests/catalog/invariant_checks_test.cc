@@ -77,6 +77,9 @@ INSTANTIATE_TEST_SUITE_P(
         Breach{"UPDATE lockstep.attempt SET lease_epoch = 1000",
                "I6: no run was granted under an epoch beyond"},
         Breach{"UPDATE lockstep.session SET needs = 3", "I7: whoever counts"},
+        Breach{"UPDATE lockstep.event SET detail = '{\"by\": \"ann\", \"reason\": \"\"}' "
+               "WHERE kind = 'published'",
+               "I14: every decision is in the audit"},
         Breach{"UPDATE lockstep.lease SET state = 'held', first = 3, last = 3;"
                "UPDATE lockstep.chain SET inflight = 3",
                "I9: no contract has run or is in flight"},

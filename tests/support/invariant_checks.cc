@@ -92,6 +92,8 @@ SELECT format('inflight %s, lease %s up to %s', coalesce(c.inflight::text, 'none
 SELECT format('lease %s has contract %s among %s to %s', a.lease_epoch, m.version, a.first, a.last)
   FROM lockstep.attempt a JOIN lockstep.migration m ON m.version BETWEEN a.first AND a.last
  WHERE m.phase = 'contract' AND a.first <> a.last)sql"},
+    {"I14", "every decision is in the audit, which is what was written", R"sql(
+SELECT format('record %s: %s', v.broken_at, v.why) FROM lockstep.audit_verify() v WHERE v.why IS NOT NULL)sql"},
     {"L1", "one operation is active at most", R"sql(
 SELECT format('%s operations', count(*)) FROM lockstep.operation o
  WHERE o.state IN ('running', 'paused', 'cancelling') HAVING count(*) > 1)sql"},

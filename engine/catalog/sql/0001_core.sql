@@ -298,7 +298,74 @@ COMMENT ON COLUMN lockstep.session.backend_seen_at IS 'Of a suspect one: when a 
 COMMENT ON COLUMN lockstep.session.attested_at IS 'When somebody stated that its process is gone';
 COMMENT ON COLUMN lockstep.session.attested_by IS 'Who stated it';
 COMMENT ON COLUMN lockstep.session.attest_reason IS 'How he knows';
-COMMENT ON COLUMN lockstep.session.end_rule IS 'By which rule it ended: goodbye, reservation, ttl, newer start, attested, policy';
+COMMENT ON COLUMN lockstep.session.end_rule IS 'By which rule it ended: goodbye, reservation, ttl, newer start, attested, policy, override';
+
+CREATE TABLE lockstep.pin (
+  pin_id text PRIMARY KEY,
+  service text NOT NULL,
+  build text NOT NULL,
+  built_for integer NOT NULL,
+  needs integer NOT NULL,
+  adapted_to integer NOT NULL,
+  uses text[],
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz NOT NULL,
+  actor text NOT NULL CHECK (actor <> ''),
+  reason text NOT NULL CHECK (reason <> ''),
+  ended_at timestamptz,
+  end_rule text CHECK (end_rule IN ('expired', 'retired', 'override')),
+  CHECK ((ended_at IS NULL) = (end_rule IS NULL))
+);
+CREATE UNIQUE INDEX pin_build ON lockstep.pin (service, build) WHERE ended_at IS NULL;
+COMMENT ON TABLE lockstep.pin IS 'Builds that count as live although none of them runs, so that one can go back to them; until ended_at is set';
+COMMENT ON COLUMN lockstep.pin.pin_id IS 'pin- and twelve hexadecimal digits';
+COMMENT ON COLUMN lockstep.pin.service IS 'Which service';
+COMMENT ON COLUMN lockstep.pin.build IS 'Which image or commit of it';
+COMMENT ON COLUMN lockstep.pin.built_for IS 'Newest version of the chain the build was made with';
+COMMENT ON COLUMN lockstep.pin.needs IS 'Lowest applied version it runs on';
+COMMENT ON COLUMN lockstep.pin.adapted_to IS 'It no longer uses what contracts up to here remove';
+COMMENT ON COLUMN lockstep.pin.uses IS 'What it touches; NULL when not declared';
+COMMENT ON COLUMN lockstep.pin.created_at IS 'When it was first pinned';
+COMMENT ON COLUMN lockstep.pin.expires_at IS 'From when on it may be ended; it counts until it is';
+COMMENT ON COLUMN lockstep.pin.actor IS 'Who asked, last';
+COMMENT ON COLUMN lockstep.pin.reason IS 'Why';
+COMMENT ON COLUMN lockstep.pin.ended_at IS 'When it ceased to count';
+COMMENT ON COLUMN lockstep.pin.end_rule IS 'expired, retired, or override: its contract ran although it was pinned';
+
+CREATE TABLE lockstep.override (
+  override_id text PRIMARY KEY,
+  contract integer NOT NULL REFERENCES lockstep.migration (version),
+  actor text NOT NULL CHECK (actor <> ''),
+  reason text NOT NULL CHECK (reason <> ''),
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz NOT NULL,
+  used_at timestamptz
+);
+CREATE INDEX override_contract ON lockstep.override (contract);
+COMMENT ON TABLE lockstep.override IS 'Human exceptions: a contract may run although it concerns the targets named, until expires_at';
+COMMENT ON COLUMN lockstep.override.override_id IS 'ov- and twelve hexadecimal digits';
+COMMENT ON COLUMN lockstep.override.contract IS 'For which contract';
+COMMENT ON COLUMN lockstep.override.actor IS 'Who decided it';
+COMMENT ON COLUMN lockstep.override.reason IS 'Why';
+COMMENT ON COLUMN lockstep.override.created_at IS 'When';
+COMMENT ON COLUMN lockstep.override.expires_at IS 'From when on its targets count again';
+COMMENT ON COLUMN lockstep.override.used_at IS 'When the contract ran because of it';
+
+CREATE TABLE lockstep.override_target (
+  override_id text NOT NULL REFERENCES lockstep.override (override_id),
+  kind text NOT NULL CHECK (kind IN ('session', 'pin')),
+  id text NOT NULL,
+  name text NOT NULL,
+  broken boolean NOT NULL DEFAULT false,
+  PRIMARY KEY (override_id, kind, id)
+);
+CREATE INDEX override_target_id ON lockstep.override_target (kind, id);
+COMMENT ON TABLE lockstep.override_target IS 'Whom an override is about: exactly these, and nobody who comes later';
+COMMENT ON COLUMN lockstep.override_target.override_id IS 'Which override';
+COMMENT ON COLUMN lockstep.override_target.kind IS 'session or pin';
+COMMENT ON COLUMN lockstep.override_target.id IS 'Its session_id or pin_id';
+COMMENT ON COLUMN lockstep.override_target.name IS 'What was shown to whoever decided: service@build and the instance';
+COMMENT ON COLUMN lockstep.override_target.broken IS 'True when it still counted as the contract ran';
 
 CREATE TABLE lockstep.operation (
   operation_id text PRIMARY KEY,
@@ -384,6 +451,30 @@ COMMENT ON COLUMN lockstep.event.kind IS 'What';
 COMMENT ON COLUMN lockstep.event.version IS 'Which migration';
 COMMENT ON COLUMN lockstep.event.operation IS 'Which operation';
 COMMENT ON COLUMN lockstep.event.detail IS 'More';
+
+CREATE TABLE lockstep.audit (
+  number bigint PRIMARY KEY,
+  revision bigint NOT NULL,
+  at timestamptz NOT NULL,
+  action text NOT NULL,
+  actor text NOT NULL,
+  reason text NOT NULL,
+  version integer,
+  operation text,
+  detail jsonb NOT NULL,
+  hash bytea NOT NULL
+);
+COMMENT ON TABLE lockstep.audit IS 'What people decided, written with its effect; append-only, each row bound to the one before by its hash';
+COMMENT ON COLUMN lockstep.audit.number IS 'Order, from 1, without gaps';
+COMMENT ON COLUMN lockstep.audit.revision IS 'The event of it';
+COMMENT ON COLUMN lockstep.audit.at IS 'When';
+COMMENT ON COLUMN lockstep.audit.action IS 'What: the kind of the event';
+COMMENT ON COLUMN lockstep.audit.actor IS 'Who';
+COMMENT ON COLUMN lockstep.audit.reason IS 'Why, in his words; may be empty where no reason is asked for';
+COMMENT ON COLUMN lockstep.audit.version IS 'Which migration';
+COMMENT ON COLUMN lockstep.audit.operation IS 'Which operation';
+COMMENT ON COLUMN lockstep.audit.detail IS 'More';
+COMMENT ON COLUMN lockstep.audit.hash IS 'SHA-256 over the hash before and everything in this row';
 
 INSERT INTO lockstep.chain (gate_seq, chain_hash) VALUES (1, decode(repeat('00', 32), 'hex'));
 INSERT INTO lockstep.lease (epoch, state) VALUES (1, 'idle');

@@ -13,7 +13,8 @@ BEGIN
   END IF;
 END $$;
 
--- Writes an event under the chain row, so that revisions have no gaps and one order.
+-- Writes an event under the chain row, so that revisions have no gaps and one order. One that names who
+-- asked and why is somebody's decision: it goes into the audit too (f15_pin.sql), in this transaction.
 CREATE OR REPLACE FUNCTION lockstep.emit(p_kind text, p_version integer, p_operation text, p_detail jsonb)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE r bigint;
@@ -21,6 +22,9 @@ BEGIN
   UPDATE lockstep.chain c SET revision = c.revision + 1 RETURNING c.revision INTO r;
   INSERT INTO lockstep.event (revision, kind, version, operation, detail)
   VALUES (r, p_kind, p_version, p_operation, coalesce(p_detail, '{}'));
+  IF p_detail ?& ARRAY['by', 'reason'] AND p_detail ->> 'by' <> 'lockstep' THEN
+    PERFORM lockstep.audit_append(r, p_kind, p_version, p_operation, p_detail);
+  END IF;
   RETURN r;
 END $$;
 
@@ -52,14 +56,31 @@ RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalo
           WHERE t = u OR starts_with(t, u || '.') OR starts_with(u, t || '.')))
 $$;
 
--- How many countable sessions a contract concerns. No clock decides who counts: a reservation whose time
--- is over counts until it is expired. p_but_overdue leaves those out: what a grant, which expires them
--- first, would count.
+-- Who counts and is concerned by a contract: sessions and pins (kind). No clock decides who counts: a
+-- reservation or a pin whose time is over counts until it is expired. `overridden`: a person decided that
+-- the contract may run all the same; that is the other way round, once its time is over they hold it up
+-- again. p_but_overdue leaves out what a grant, which expires it first, would not count.
+CREATE OR REPLACE FUNCTION lockstep.concerned(p_contract integer, p_but_overdue boolean DEFAULT false)
+RETURNS TABLE (kind text, id text, service text, instance text, build text, adapted_to integer, uses text[], overridden boolean)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT x.kind, x.id, x.service, x.instance, x.build, x.adapted_to, x.uses,
+         EXISTS (SELECT FROM lockstep.override o JOIN lockstep.override_target t USING (override_id)
+          WHERE o.contract = p_contract AND o.used_at IS NULL AND o.expires_at > clock_timestamp()
+            AND t.kind = x.kind AND t.id = x.id)
+    FROM (
+    SELECT 'session' AS kind, s.session_id::text AS id, s.service, s.instance, s.build, s.adapted_to, s.uses FROM lockstep.session s
+     WHERE s.state IN ('starting', 'live', 'draining', 'suspect')
+       AND NOT (p_but_overdue AND s.state = 'starting' AND s.reserved_until <= clock_timestamp())
+     UNION ALL
+    SELECT 'pin', p.pin_id, p.service, '', p.build, p.adapted_to, p.uses FROM lockstep.pin p
+     WHERE p.ended_at IS NULL AND NOT (p_but_overdue AND p.expires_at <= clock_timestamp())) x
+   WHERE lockstep.concerns(p_contract, x.adapted_to, x.uses)
+$$;
+
+-- How many of them hold the contract up: 0 opens its gate.
 CREATE OR REPLACE FUNCTION lockstep.concerned_sessions(p_contract integer, p_but_overdue boolean DEFAULT false)
 RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT count(*) FROM lockstep.session s
-   WHERE s.state IN ('starting', 'live', 'draining', 'suspect') AND lockstep.concerns(p_contract, s.adapted_to, s.uses)
-     AND NOT (p_but_overdue AND s.state = 'starting' AND s.reserved_until <= clock_timestamp())
+  SELECT count(*) FROM lockstep.concerned(p_contract, p_but_overdue) c WHERE NOT c.overridden
 $$;
 
 -- The newest expand or data migration up to p_built_for: what a build needs when it does not say.

@@ -45,7 +45,7 @@ BEGIN
     END IF;
     -- A contract is always a run of its own. From here to the end of its transaction `inflight` keeps
     -- out every instance it concerns, so that what this query finds stays true.
-    PERFORM lockstep.expire_overdue();
+    PERFORM lockstep.expire_before(p_first);
     concerned := lockstep.concerned_sessions(p_first);
     IF p_first <> p_last OR concerned > 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'LS005', MESSAGE = format('contract %s concerns %s live sessions', p_first, concerned);
@@ -258,7 +258,7 @@ BEGIN
   END IF;
   INSERT INTO lockstep.history (version, digest, lease_epoch, lease_id, xid, applied_at, duration, session, applied_by, backend_pid, how)
   VALUES (p_version, l.digest, p_epoch, p_lease, o.xid, clock_timestamp(), clock_timestamp() - began,
-    l.session, l.who, pg_backend_pid(), 'run');
+    l.session, l.who, pg_backend_pid(), CASE WHEN l.phase = 'contract' THEN lockstep.use_override(p_version) ELSE 'run' END);
   -- Only its own barrier; clearing any barrier at the end of a run once dropped a foreign one. The
   -- revision is taken here too: emit would change the same row once more.
   UPDATE lockstep.chain c SET applied = greatest(c.applied, p_version), barrier = nullif(c.barrier, p_version),

@@ -62,11 +62,12 @@ BEGIN
   RETURN FOUND;
 END $$;
 
--- Ends the reservations whose time is over, by the database's clock. It is this row change that ends
--- them and not the clock: until then they count, and their instance may take over.
+-- Ends the reservations and the pins whose time is over, by the database's clock. It is this row change
+-- that ends them and not the clock: until then they count, and a reservation's instance may take over.
 CREATE OR REPLACE FUNCTION lockstep.expire_overdue() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM lockstep.expire_pins();
   UPDATE lockstep.session s SET state = 'expired', ended_at = clock_timestamp(), end_rule = 'reservation'
    WHERE s.state = 'starting' AND s.reserved_until <= clock_timestamp();
 END $$;
