@@ -86,7 +86,7 @@ void Elector::Run() {
   for (;;) {
     const absl::Duration pause = Step();
     base::MutexLock lock(mu_);
-    if (!stopping_ && distrust_.empty()) wake_.WaitFor(lock, pause);
+    if (!stopping_ && distrust_.why.empty()) wake_.WaitFor(lock, pause);
     if (stopping_) break;
   }
   std::optional<LeaderToken> token;
@@ -118,18 +118,20 @@ postgres::Connection* Elector::connection() {
 absl::Duration Elector::Step() {
   std::optional<LeaderToken> token;
   std::string why;
-  std::string distrust;
+  Doubted distrust;
   {
     base::MutexLock lock(mu_);
     token = token_;
-    distrust = std::exchange(distrust_, "");
+    distrust = std::exchange(distrust_, {});
     const bool overdue = token_.has_value() && options_.clock->SinceBoot() - acknowledged_ >
                                                    options_.durations.leader_depose;
     if (overdue) why = "no renewal was acknowledged in time";
   }
-  if (token.has_value() && !distrust.empty()) {
-    Doubt(distrust, /*at_once=*/true);
-    why = distrust;
+  // Two threads see the same loss. Whoever comes second must not begin another incarnation for it.
+  const bool doubted = !distrust.why.empty() && distrust.incarnation >= memory_.incarnation();
+  if (token.has_value() && doubted) {
+    Doubt(distrust.why, /*at_once=*/true);
+    why = distrust.why;
   }
   if (!why.empty()) {
     StepDown(why);
@@ -140,10 +142,10 @@ absl::Duration Elector::Step() {
   return token.has_value() ? Renew(*database, *token) : Follow(*database);
 }
 
-void Elector::Distrust(const std::string& why) {
+void Elector::Distrust(int64_t incarnation, const std::string& why) {
   {
     base::MutexLock lock(mu_);
-    distrust_ = why;
+    distrust_ = {incarnation, why};
   }
   wake_.NotifyAll();
 }

@@ -75,8 +75,9 @@ class Elector {
   std::string leader_address() const;
 
   // Somebody noticed that the database is not the one that this process remembers, because of
-  // `why`: a leader steps down and takes over anew. Never blocks.
-  void Distrust(const std::string& why);
+  // `why`: a leader steps down and takes over anew. `incarnation` is the highest one that whoever
+  // noticed remembers: when a later one has begun since, that was the answer. Never blocks.
+  void Distrust(int64_t incarnation, const std::string& why);
 
  private:
   void Run();
@@ -105,7 +106,12 @@ class Elector {
   mutable base::Mutex mu_;
   base::CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::string distrust_ ABSL_GUARDED_BY(mu_);  // Not looked at yet; "" for none.
+  // Told to Distrust and not looked at yet; `why` is "" for none.
+  struct Doubted {
+    int64_t incarnation = 0;
+    std::string why;
+  };
+  Doubted distrust_ ABSL_GUARDED_BY(mu_);
   std::optional<LeaderToken> token_ ABSL_GUARDED_BY(mu_);
   absl::Duration acknowledged_ ABSL_GUARDED_BY(mu_);  // Send time of the last acknowledged renewal.
   std::string leader_address_ ABSL_GUARDED_BY(mu_);

@@ -105,7 +105,7 @@ absl::StatusOr<DriverView> Driver::ReadView() {
 bool Driver::Trusts(const DriverView& view) {
   const std::string back =
       memory_.Check({.incarnation = view.chain.incarnation, .revision = view.chain.revision});
-  if (!back.empty()) options_.distrust(back);
+  if (!back.empty()) options_.distrust(memory_.incarnation(), back);
   return back.empty();
 }
 

@@ -35,9 +35,11 @@ struct DriverOptions {
   Durations durations;
   std::function<std::optional<LeaderToken>()> leadership;
   std::function<void()> on_change = [] {};  // The database's revision moved.
-  // The database is not the one that was seen before, because of `why`; the driver does nothing
-  // until leadership, and with it everything that is remembered, has begun anew.
-  std::function<void(const std::string& why)> distrust = [](const std::string&) {};
+  // The database is not the one that was seen before, in `incarnation` or an earlier one, because
+  // of `why`; the driver does nothing until leadership, and with it everything that is remembered,
+  // has begun anew.
+  std::function<void(int64_t incarnation, const std::string& why)> distrust =
+      [](int64_t, const std::string&) {};
 };
 
 class Driver {

@@ -86,16 +86,17 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Start(const Config& co
                                            .on_change = [self] { self->hub_.Notify(); }});
   e->lessor_ = std::make_unique<Lessor>(
       LessorOptions{.database = &e->database_, .durations = config.durations});
-  e->driver_ = std::make_unique<Driver>(
-      DriverOptions{.database = &e->database_,
-                    .fleet = e->fleet_.get(),
-                    .lessor = e->lessor_.get(),
-                    .gate = &e->gate_memory_,
-                    .settle = &e->settle_,
-                    .durations = config.durations,
-                    .leadership = leadership,
-                    .on_change = [self] { self->hub_.Notify(); },
-                    .distrust = [self](const std::string& why) { self->elector_->Distrust(why); }});
+  e->driver_ = std::make_unique<Driver>(DriverOptions{
+      .database = &e->database_,
+      .fleet = e->fleet_.get(),
+      .lessor = e->lessor_.get(),
+      .gate = &e->gate_memory_,
+      .settle = &e->settle_,
+      .durations = config.durations,
+      .leadership = leadership,
+      .on_change = [self] { self->hub_.Notify(); },
+      .distrust = [self](int64_t incarnation,
+                         const std::string& why) { self->elector_->Distrust(incarnation, why); }});
   e->MakeServices();
   RETURN_IF_ERROR(e->Listen());
   e->hub_.Start();

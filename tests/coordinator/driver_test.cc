@@ -253,7 +253,7 @@ TEST_F(DriverTest, ADatabaseWhoseNumbersWentBackIsNotTrusted) {
                .lessor = lessor_.get(),
                .durations = durations_,
                .leadership = [&] { return elector_->leadership(); },
-               .distrust = [&](const std::string& what) { why = what; }});
+               .distrust = [&](int64_t, const std::string& what) { why = what; }});
   (void)next.Step();
   EXPECT_EQ(why, "");
   const Agent agent = Connect("migrator", 0, true);

@@ -232,10 +232,30 @@ TEST_F(ElectorTest, WhatTheDriverNoticesBeginsANewIncarnationAtOnce) {
   Elector elector(options);
   elector.Start();
   ASSERT_TRUE(Eventually([&] { return elected_ == 1; }));
-  elector.Distrust("the revision went back from 9 to 4");
+  elector.Distrust(1, "the revision went back from 9 to 4");
   EXPECT_TRUE(Eventually([&] { return elected_ == 2; }));
   EXPECT_EQ(deposed_, 1);
   EXPECT_EQ(lockstep_.Scalar("SELECT incarnation FROM lockstep.chain"), "2");
+}
+
+// The elector and the driver both see the numbers go back; the slower one tells of it when the new
+// incarnation has begun already.
+TEST_F(ElectorTest, WhatIsNoticedTwiceBeginsOneIncarnation) {
+  testing::SimClock clock;
+  ElectorOptions options = Options("one", &clock);
+  options.durations.leader_renew = absl::Hours(1);
+  Elector elector(options);
+  elector.Start();
+  ASSERT_TRUE(Eventually([&] { return elected_ == 1; }));
+  elector.Distrust(1, "the revision went back from 9 to 4");
+  ASSERT_TRUE(Eventually([&] { return elected_ == 2; }));
+  const std::string row = "SELECT epoch || ' ' || renew_seq FROM lockstep.leader";
+  const std::string before = lockstep_.Scalar(row);
+  elector.Distrust(1, "the revision went back from 9 to 5");
+  // Woken by it, it renews, or it has stepped down and been elected again.
+  ASSERT_TRUE(Eventually([&] { return lockstep_.Scalar(row) != before; }));
+  EXPECT_EQ(lockstep_.Scalar("SELECT incarnation FROM lockstep.chain"), "2");
+  EXPECT_EQ(deposed_, 1);
 }
 
 TEST_F(ElectorTest, WithoutADatabaseItDoesNotLeadAndStopsAtOnce) {
