@@ -112,10 +112,12 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
   } catch (const std::exception& e) {
     return ConnectError(RedactConninfo(options.conninfo), e.what());
   }
+  // What is asked here takes microseconds. A table of one row that was changed often looks long to
+  // the planner until it is vacuumed, and compiling a query for it takes milliseconds.
   std::string setup =
       "SET client_min_messages = warning; SET default_transaction_isolation = 'read "
       "committed'; SET datestyle = 'ISO'; SET timezone = 'UTC'; "
-      "SET bytea_output = 'hex'";
+      "SET bytea_output = 'hex'; SET jit = off";
   if (options.statement_timeout > absl::ZeroDuration()) {
     absl::StrAppend(
         &setup, "; SET statement_timeout = ", absl::ToInt64Milliseconds(options.statement_timeout));

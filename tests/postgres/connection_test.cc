@@ -51,6 +51,7 @@ TEST_F(ConnectionTest, SetsItsSessionUp) {
   EXPECT_EQ(show("statement_timeout"), "1500ms");
   EXPECT_EQ(show("lock_timeout"), "250ms");
   EXPECT_EQ(show("timezone"), "UTC");
+  EXPECT_EQ(show("jit"), "off");
   EXPECT_GE((*connection)->server_version(), 130000);
 }
 
