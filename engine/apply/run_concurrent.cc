@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "engine/apply/build_watch.h"
+#include "engine/apply/concurrent_errors.h"
 #include "engine/apply/inspect.h"
 #include "engine/apply/migration_session.h"
 #include "engine/apply/outcome.h"
@@ -29,12 +30,6 @@ using base::MakeError;
 using postgres::Param;
 using postgres::TransactionStatus;
 
-constexpr char kOpen[] =
-    "lockstep.open(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4)";
-constexpr char kClose[] =
-    "lockstep.close(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4,"
-    " ?::pg_catalog.bytea)";
-
 // The lock of statements, and a table on which somebody else is at work, are looked at again.
 constexpr base::BackoffOptions kLookAgain = {.base = absl::Milliseconds(100),
                                              .cap = absl::Seconds(1)};
@@ -44,30 +39,6 @@ constexpr base::BackoffOptions kLookAgain = {.base = absl::Milliseconds(100),
 constexpr absl::Duration kCleanLockTimeout = absl::Seconds(5);
 // A cancel of the statement may still be on its way and hit what cleans up behind it.
 constexpr int kCleanTries = 3;
-
-absl::Status DiffersError(const Evidence& evidence) {
-  return MakeError(absl::StatusCode::kFailedPrecondition, "INDEX_DIFFERS", evidence.found, {},
-                   "drop or rename what is there, then `lockstep upgrade`");
-}
-
-absl::Status InDoubtError(chain::Version version, const Step& step) {
-  const std::string number = absl::StrCat(step.first + 1);
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition, "STATEMENT_IN_DOUBT",
-      absl::StrCat("statement ", number, " of version ", version,
-                   " was begun, and its outcome is not known: ", step.object),
-      {{"statement", number}},
-      absl::StrCat("look whether it was done, then as the database's administrator: SELECT "
-                   "lockstep.resolve_statement(",
-                   version, ", ", number, ", DONE, 'you', 'why'), with DONE true or false"));
-}
-
-absl::Status NotVerifiedError(const Step& step) {
-  return MakeError(absl::StatusCode::kInternal, "NOT_VERIFIED",
-                   absl::StrCat("PostgreSQL reported success, but the catalog does not show ",
-                                step.object, " done"),
-                   {}, "look at what an event trigger or somebody else may have done to it");
-}
 
 class OutsideRunner {
  public:
@@ -326,14 +297,15 @@ class OutsideRunner {
 
   // BEGIN and lockstep.open; remembers the transaction.
   absl::Status Open() {
-    ASSIGN_OR_RETURN(const std::vector<postgres::Result> results,
-                     session().Pipeline({{kBegin},
-                                         {"RESET ROLE"},
-                                         Calls()
-                                             .Add(kXid)
-                                             .Set({TimeoutOf("lock_timeout", kFenceLockTimeout)})
-                                             .Add(kOpen, TokenParams())
-                                             .command()}));
+    ASSIGN_OR_RETURN(
+        const std::vector<postgres::Result> results,
+        session().Pipeline({{kBegin},
+                            {"RESET ROLE"},
+                            Calls()
+                                .Add(kXid)
+                                .Set({TimeoutOf("lock_timeout", kFenceLockTimeout)})
+                                .Add(kOpen, TokenParams(spec_.token, migration_.version))
+                                .command()}));
     xid_ = results.back().only().Text(0);
     return absl::OkStatus();
   }
@@ -381,7 +353,7 @@ class OutsideRunner {
 
   absl::Status Close() {
     RETURN_IF_ERROR(Open());
-    std::vector<postgres::Value> params = TokenParams();
+    std::vector<postgres::Value> params = TokenParams(spec_.token, migration_.version);
     params.push_back(postgres::BytesParam(migration_.digest));
     return session().Pipeline({Calls().Add(kClose, params).command()}).status();
   }
@@ -443,9 +415,6 @@ class OutsideRunner {
 
   std::string TextOf(size_t statement) const {
     return std::string(sql::TextOf(migration_.sql, migration_.statements[statement]));
-  }
-  std::vector<postgres::Value> TokenParams() const {
-    return {Param(spec_.token.epoch), Param(spec_.token.lease_id), Param(migration_.version)};
   }
   postgres::ScriptSession& session() { return *session_.session; }
 

@@ -72,7 +72,7 @@ class GroupTransaction {
     commands_.push_back(Calls()
                             .Add(kXid)
                             .Set({TimeoutOf("lock_timeout", kFenceLockTimeout)})
-                            .Add(kOpenGroup, TokenParams())
+                            .Add(kOpenGroup, GroupParams())
                             .command());
     commands_.back().then = Then::kTell;
     for (const chain::Migration& migration : group_) {
@@ -128,7 +128,7 @@ class GroupTransaction {
     for (const chain::Migration& migration : group_) {
       digests.push_back(*postgres::BytesParam(migration.digest));
     }
-    std::vector<postgres::Value> params = TokenParams();
+    std::vector<postgres::Value> params = GroupParams();
     params.push_back(postgres::TextArrayParam(digests));
     params.push_back(Param(absl::StrCat("{", absl::StrJoin(seconds_, ","), "}")));
     ASSIGN_OR_RETURN(
@@ -167,9 +167,10 @@ class GroupTransaction {
                        .committed = context_.committed});
   }
 
-  std::vector<postgres::Value> TokenParams() const {
-    return {Param(context_.token.epoch), Param(context_.token.lease_id),
-            Param(group_.front().version), Param(group_.back().version)};
+  std::vector<postgres::Value> GroupParams() const {
+    std::vector<postgres::Value> params = TokenParams(context_.token, group_.front().version);
+    params.push_back(Param(group_.back().version));
+    return params;
   }
 
   ScriptSession& session_;

@@ -17,17 +17,10 @@ namespace {
 
 using postgres::BytesParam;
 using postgres::Command;
-using postgres::Param;
 using postgres::Result;
 using postgres::ScriptSession;
 using postgres::Then;
 using postgres::TransactionStatus;
-
-constexpr char kOpen[] =
-    "lockstep.open(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4)";
-constexpr char kClose[] =
-    "lockstep.close(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4,"
-    " ?::pg_catalog.bytea)";
 
 // Where the commands that begin with it are in the two.
 constexpr size_t kXidInPrologue = 1;
@@ -82,7 +75,7 @@ class Transaction {
          Calls()
              .Add(kXid)
              .Set({TimeoutOf("lock_timeout", kFenceLockTimeout)})
-             .Add(kOpen, TokenParams())
+             .Add(kOpen, TokenParams(context_.token, migration_.version))
              .Set(AsOwner({TimeoutOf("lock_timeout", lock_timeout()),
                            TimeoutOf("statement_timeout", statement_timeout())},
                           context_.settings))
@@ -93,7 +86,7 @@ class Transaction {
       commands_.push_back({std::string(sql::TextOf(migration_.sql, statement)), {}, Then::kTell});
     }
     closing_ = commands_.size();
-    std::vector<postgres::Value> close_params = TokenParams();
+    std::vector<postgres::Value> close_params = TokenParams(context_.token, migration_.version);
     close_params.push_back(BytesParam(migration_.digest));
     // Types and functions are written with their schema, because the statements that ran before may
     // have left any search_path behind. Deferred triggers of the application run at the end of it,
@@ -208,9 +201,6 @@ class Transaction {
     for (Command& command : commands) commands_.push_back(std::move(command));
   }
 
-  std::vector<postgres::Value> TokenParams() const {
-    return {Param(context_.token.epoch), Param(context_.token.lease_id), Param(migration_.version)};
-  }
   absl::Duration lock_timeout() const {
     return migration_.directives.lock_timeout.value_or(context_.settings.lock_timeout);
   }

@@ -81,7 +81,7 @@ absl::StatusOr<std::vector<StepState>> StatementLog::Plan(const std::vector<Step
     kinds.emplace_back(StepKindName(step.kind));
     objects.push_back(step.object);
   }
-  std::vector<postgres::Value> params = TokenParams();
+  std::vector<postgres::Value> params = TokenParams(token_, version_);
   params.insert(params.end(), {postgres::IntArrayParam(firsts), postgres::IntArrayParam(lasts),
                                postgres::TextArrayParam(kinds), postgres::TextArrayParam(objects)});
   ASSIGN_OR_RETURN(
@@ -98,7 +98,7 @@ absl::StatusOr<std::vector<StepState>> StatementLog::Plan(const std::vector<Step
 }
 
 absl::Status StatementLog::Begin(const Step& step) {
-  std::vector<postgres::Value> params = TokenParams();
+  std::vector<postgres::Value> params = TokenParams(token_, version_);
   params.push_back(Param(NumberOf(step.first)));
   // Read by the session itself: inside of the function only its owner's own would be shown.
   return Transact({"SELECT lockstep.begin_statement($1::pg_catalog.int8, $2::pg_catalog.uuid,"
@@ -113,17 +113,13 @@ absl::Status StatementLog::End(const Step& step, StepState state, absl::string_v
 }
 
 Command StatementLog::EndCommand(const Step& step, StepState state, absl::string_view found) const {
-  std::vector<postgres::Value> params = TokenParams();
+  std::vector<postgres::Value> params = TokenParams(token_, version_);
   params.insert(params.end(), {Param(NumberOf(step.first)), Param(NameOf(state)), Param(found)});
   return {
       "SELECT lockstep.end_statement($1::pg_catalog.int8, $2::pg_catalog.uuid,"
       " $3::pg_catalog.int4, $4::pg_catalog.int4, $5::pg_catalog.text,"
       " pg_catalog.jsonb_build_object('found', $6::pg_catalog.text))",
       params};
-}
-
-std::vector<postgres::Value> StatementLog::TokenParams() const {
-  return {Param(token_.epoch), Param(token_.lease_id), Param(version_)};
 }
 
 }  // namespace lockstep::apply

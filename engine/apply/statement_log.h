@@ -47,7 +47,6 @@ class StatementLog {
 
  private:
   absl::StatusOr<postgres::Result> Transact(const postgres::Command& command);
-  std::vector<postgres::Value> TokenParams() const;
 
   postgres::ScriptSession& session_;
   const LeaseToken& token_;

@@ -39,6 +39,10 @@ MigrationResult CommitDisarmed(ScriptSession& session, const MigrationContext& c
 
 }  // namespace
 
+std::vector<postgres::Value> TokenParams(const LeaseToken& token, chain::Version version) {
+  return {Param(token.epoch), Param(token.lease_id), Param(version)};
+}
+
 Setting TimeoutOf(const char* name, absl::Duration value) {
   return {name, absl::StrCat(absl::ToInt64Milliseconds(value), "ms")};
 }

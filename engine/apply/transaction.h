@@ -22,6 +22,16 @@ inline constexpr absl::Duration kFenceLockTimeout = absl::Seconds(10);
 inline constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 inline constexpr char kXid[] = "pg_catalog.pg_current_xact_id()::pg_catalog.text";
 
+// The fence of one migration, for Calls::Add with TokenParams; close takes the digest after them.
+inline constexpr char kOpen[] =
+    "lockstep.open(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4)";
+inline constexpr char kClose[] =
+    "lockstep.close(?::pg_catalog.int8, ?::pg_catalog.uuid, ?::pg_catalog.int4,"
+    " ?::pg_catalog.bytea)";
+
+// What every function of the fence is called with first.
+std::vector<postgres::Value> TokenParams(const LeaseToken& token, chain::Version version);
+
 // A setting and its value for this transaction.
 struct Setting {
   const char* name;
