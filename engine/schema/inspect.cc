@@ -13,10 +13,19 @@
 namespace lockstep::schema {
 namespace {
 
-constexpr std::array kSteps = {ReadServer,    ReadSchemas,      ReadTypes,       ReadRelations,
-                               ReadColumns,   ReadIndexes,      ReadConstraints, ReadTriggers,
-                               ReadPolicies,  ReadRules,        ReadInheritance, ReadSequences,
-                               ReadFunctions, ReadPublications, ReadStatistics};
+constexpr std::array kFirstSteps = {ReadServer, ReadSchemas, ReadTypes, ReadRelations};
+// What belongs to relations: where there are none nothing of it is asked for, because planning
+// these queries costs more than all the others.
+constexpr std::array kStepsOfRelations = {ReadColumns,     ReadIndexes,  ReadConstraints,
+                                          ReadTriggers,    ReadPolicies, ReadRules,
+                                          ReadInheritance, ReadSequences};
+constexpr std::array kLastSteps = {ReadFunctions, ReadPublications, ReadStatistics};
+
+template <typename Steps>
+absl::Status Take(const Steps& steps, Reader& reader) {
+  for (const auto& step : steps) RETURN_IF_ERROR(step(reader));
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -44,8 +53,9 @@ absl::StatusOr<sql::model::Database> Inspect(postgres::Connection& connection,
   database.search_path = options.search_path;
   Reader reader{.connection = connection, .db = database};
   RETURN_IF_ERROR(connection.InSnapshot([&]() -> absl::Status {
-    for (const auto& step : kSteps) RETURN_IF_ERROR(step(reader));
-    return absl::OkStatus();
+    RETURN_IF_ERROR(Take(kFirstSteps, reader));
+    if (!reader.relations.empty()) RETURN_IF_ERROR(Take(kStepsOfRelations, reader));
+    return Take(kLastSteps, reader);
   }));
   for (const auto& [name, relation] : database.relations) database.Note(relation);
   return database;
