@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "coordinator/operation/contract_flow.h"
+
 namespace lockstep::coordinator {
 namespace {
 
@@ -31,9 +33,9 @@ std::string NobodyApplies(const std::vector<Member>& members) {
   return absl::StrCat("no agent can apply migrations: ", absl::StrJoin(broken, "; "));
 }
 
-Decision ChooseAgent(const DriverView& view, const Run& run, const std::vector<Member>& members,
+Decision ChooseAgent(const OperationRow& asks, const Run& run, const std::vector<Member>& members,
                      absl::Duration now) {
-  const std::string operation = FitnessScope(*view.operation);
+  const std::string operation = FitnessScope(asks);
   const Member* unfit = nullptr;
   const Member* resting = nullptr;
   for (const Member& member : members) {
@@ -48,6 +50,7 @@ Decision ChooseAgent(const DriverView& view, const Run& run, const std::vector<M
       resting = &member;
     } else {
       return {.kind = Kind::kGrant,
+              .operation = asks.operation_id,
               .run = run,
               .session = member.declaration.session_id,
               .holder = NameOf(member)};
@@ -58,6 +61,7 @@ Decision ChooseAgent(const DriverView& view, const Run& run, const std::vector<M
   }
   if (unfit != nullptr) {
     return {.kind = Kind::kEnd,
+            .operation = asks.operation_id,
             .state = OperationState::kFailed,
             .error = RunError{.version = run.first,
                               .reason = kReasonNoFitAgent,
@@ -117,55 +121,74 @@ Decision Paused(const OperationRow& operation) {
       absl::StrCat("paused; `lockstep operations resume ", operation.operation_id, "` goes on"));
 }
 
-Decision DecideHeld(const DriverView& view, bool lease_overdue) {
-  if (!view.operation.has_value() || view.operation->operation_id != view.lease.operation) {
-    return {.kind = Kind::kRevoke, .why = "its operation has ended"};
+// The operation of that id, when it has not ended.
+const OperationRow* FindOperation(const DriverView& view, const std::string& id) {
+  if (view.operation.has_value() && view.operation->operation_id == id) return &*view.operation;
+  if (view.contract.has_value() && view.contract->operation.operation_id == id) {
+    return &view.contract->operation;
   }
-  if (view.operation->state == OperationState::kCancelling) {
+  return nullptr;
+}
+
+Decision Cancelled(const OperationRow& operation) {
+  return {.kind = Kind::kEnd,
+          .operation = operation.operation_id,
+          .state = OperationState::kCancelled};
+}
+
+Decision DecideHeld(const DriverView& view, bool lease_overdue) {
+  const OperationRow* const owner = FindOperation(view, view.lease.operation);
+  if (owner == nullptr) return {.kind = Kind::kRevoke, .why = "its operation has ended"};
+  if (owner->state == OperationState::kCancelling) {
     return {.kind = Kind::kRevoke, .why = "the operation was cancelled"};
   }
   if (lease_overdue) return {.kind = Kind::kRevoke, .why = "its holder went silent"};
   // One migration outside of a transaction is not cut in two by a pause: it ends, and no other
   // begins.
-  if (view.operation->state == OperationState::kPaused && view.lease.transactional) {
+  if (owner->state == OperationState::kPaused && view.lease.transactional) {
     return {.kind = Kind::kTakeBack, .why = "the operation was paused"};
   }
   return Wait("");
+}
+
+// Who goes on with a run outside of a transaction that was taken back: whoever began it, else who
+// asks for the same, else whoever asks for anything.
+const OperationRow* CarrierOf(const DriverView& view) {
+  const OperationRow* const owner = FindOperation(view, view.lease.operation);
+  if (owner != nullptr) return owner;
+  const bool same = view.contract.has_value() && view.contract->facts.version == view.lease.last;
+  if (view.operation.has_value() && !same) return &*view.operation;
+  return view.contract.has_value() ? &view.contract->operation : nullptr;
 }
 
 // A run outside of a transaction that was taken back. What may still run keeps everything else
 // waiting, also when nobody asks for anything: it is the end of the last run.
 Decision DecideRevoking(const DriverView& view, const std::vector<Member>& members,
                         absl::Duration now) {
-  const bool wanted =
-      view.operation.has_value() && view.operation->state != OperationState::kCancelling;
+  const OperationRow* const carrier = CarrierOf(view);
+  const bool wanted = carrier != nullptr && carrier->state != OperationState::kCancelling;
   if (!view.half_done) {
     return {.kind = Kind::kSettle,
             .why = "a statement of a run that was taken back may still run",
             .force = !wanted};
   }
-  if (!view.operation.has_value()) return {};
-  if (!wanted) return {.kind = Kind::kEnd, .state = OperationState::kCancelled};
-  if (view.operation->state == OperationState::kPaused) return Paused(*view.operation);
-  if (view.operation->delay > absl::ZeroDuration()) {
-    return Wait("a contract that was begun is tried again", view.operation->delay);
+  if (carrier == nullptr) return {};
+  if (!wanted) return Cancelled(*carrier);
+  if (carrier->state == OperationState::kPaused) return Paused(*carrier);
+  if (carrier->delay > absl::ZeroDuration()) {
+    return Wait("a contract that was begun is tried again", carrier->delay);
   }
   if (!view.settling.empty()) return Wait(view.settling, view.settle_left);
   // There is no way back for it, whatever the operation was asked to do.
-  return ChooseAgent(view, {view.lease.first, view.lease.last}, members, now);
+  return ChooseAgent(*carrier, {view.lease.first, view.lease.last}, members, now);
 }
 
-}  // namespace
-
-Decision Decide(const DriverView& view, const std::vector<Member>& members, bool lease_overdue,
-                absl::Duration now) {
-  if (view.lease.held) return DecideHeld(view, lease_overdue);
-  if (view.lease.revoking) return DecideRevoking(view, members, now);
+// The upgrade while no run is in flight.
+Decision DecideUpgrade(const DriverView& view, const std::vector<Member>& members,
+                       absl::Duration now) {
   if (!view.operation.has_value()) return {};
   const OperationRow& operation = *view.operation;
-  if (operation.state == OperationState::kCancelling) {
-    return {.kind = Kind::kEnd, .state = OperationState::kCancelled};
-  }
+  if (operation.state == OperationState::kCancelling) return Cancelled(operation);
   const bool paused = operation.state == OperationState::kPaused;
   const Plan plan = MakePlan({view.chain, view.pending}, operation.target, operation.contracts);
   const std::optional<Run> run = NextRun(plan);
@@ -174,10 +197,13 @@ Decision Decide(const DriverView& view, const std::vector<Member>& members, bool
         std::find_if(plan.steps.begin(), plan.steps.end(),
                      [](const PlanStep& step) { return step.kind == StepKind::kBlocked; });
     if (blocked == plan.steps.end()) {
-      return {.kind = Kind::kEnd, .state = OperationState::kSucceeded};
+      return {.kind = Kind::kEnd,
+              .operation = operation.operation_id,
+              .state = OperationState::kSucceeded};
     }
     if (paused) return Paused(operation);
     return {.kind = Kind::kEnd,
+            .operation = operation.operation_id,
             .state = OperationState::kFailed,
             .error = RunError{.version = blocked->migration.version,
                               .reason = kReasonBlocked,
@@ -188,10 +214,93 @@ Decision Decide(const DriverView& view, const std::vector<Member>& members, bool
   if (operation.delay > absl::ZeroDuration()) {
     return Wait(WhyDeferred(operation), operation.delay);
   }
-  if (view.settling.empty()) return ChooseAgent(view, *run, members, now);
+  if (view.settling.empty()) return ChooseAgent(operation, *run, members, now);
   const std::optional<Run> meanwhile = NextRunButContracts(plan);
   if (!meanwhile.has_value()) return Wait(view.settling, view.settle_left);
-  return ChooseAgent(view, *meanwhile, members, now);
+  return ChooseAgent(operation, *meanwhile, members, now);
+}
+
+// The contract while no run of it is in flight. `may_grant`: none of the upgrade is, either.
+Decision DecideContract(const DriverView& view, const std::vector<Member>& members,
+                        absl::Duration now, bool may_grant) {
+  if (!view.contract.has_value()) return {};
+  const OperationRow& operation = view.contract->operation;
+  const ContractStep step =
+      NextContractStep(operation, view.contract->facts, view.settling, view.settle_left);
+  Decision decision{.kind = Kind::kWait,
+                    .operation = operation.operation_id,
+                    .why = step.why,
+                    .retry_in = step.retry_in,
+                    .state = step.state,
+                    .error = step.error};
+  switch (step.move) {
+    case ContractStep::Move::kWait:
+      return decision;
+    case ContractStep::Move::kSetBarrier:
+      decision.kind = Kind::kSetBarrier;
+      return decision;
+    case ContractStep::Move::kNoteQuiet:
+      decision.kind = Kind::kNoteQuiet;
+      return decision;
+    case ContractStep::Move::kNoteNoise:
+      decision.kind = Kind::kNoteNoise;
+      return decision;
+    case ContractStep::Move::kEnd:
+      decision.kind = Kind::kEnd;
+      return decision;
+    case ContractStep::Move::kGrant:
+      break;
+  }
+  if (!may_grant) return Wait("another run is in flight");
+  if (operation.delay > absl::ZeroDuration()) {
+    return Wait(WhyDeferred(operation), operation.delay);
+  }
+  const Version version = view.contract->facts.version;
+  return ChooseAgent(operation, {version, version}, members, now);
+}
+
+bool IsMove(const Decision& decision) {
+  return decision.kind != Kind::kNothing && decision.kind != Kind::kWait;
+}
+
+// Both wait: one decision that says for what each of them.
+Decision BothWait(const Decision& upgrade, const Decision& contract) {
+  if (upgrade.kind == Kind::kNothing && contract.kind == Kind::kNothing) return {};
+  return {.kind = Kind::kWait,
+          .why = upgrade.why,
+          .contract_why = contract.why,
+          .retry_in = std::min(upgrade.retry_in, contract.retry_in)};
+}
+
+}  // namespace
+
+Decision Decide(const DriverView& view, const std::vector<Member>& members, bool lease_overdue,
+                absl::Duration now) {
+  const bool of_contract = view.contract.has_value() &&
+                           view.lease.operation == view.contract->operation.operation_id;
+  if (view.lease.held) {
+    const Decision held = DecideHeld(view, lease_overdue);
+    if (IsMove(held)) return held;
+    // The other one goes on as far as it can without a run.
+    if (!of_contract) {
+      const Decision contract = DecideContract(view, members, now, /*may_grant=*/false);
+      return IsMove(contract) ? contract : BothWait(held, contract);
+    }
+    if (!view.operation.has_value()) return held;
+    if (view.operation->state == OperationState::kCancelling) return Cancelled(*view.operation);
+    Decision both = held;
+    both.why = absl::StrCat("contract ", view.lease.last, " is being applied");
+    return both;
+  }
+  if (view.lease.revoking) {
+    const Decision settle = DecideRevoking(view, members, now);
+    if (IsMove(settle) || settle.kind == Kind::kNothing) return settle;
+    return BothWait(settle, settle);
+  }
+  const Decision upgrade = DecideUpgrade(view, members, now);
+  if (IsMove(upgrade)) return upgrade;
+  const Decision contract = DecideContract(view, members, now, /*may_grant=*/true);
+  return IsMove(contract) ? contract : BothWait(upgrade, contract);
 }
 
 std::string FitnessScope(const OperationRow& operation) {

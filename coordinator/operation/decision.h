@@ -11,6 +11,7 @@
 
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/operation/plan.h"
+#include "coordinator/store/contract_store.h"
 #include "coordinator/store/types.h"
 
 namespace lockstep::coordinator {
@@ -24,11 +25,19 @@ inline constexpr char kReasonLockBusy[] = "LOCK_BUSY";
 // For what an agent that cannot apply is passed over: the operation, until a person says go on.
 std::string FitnessScope(const OperationRow& operation);
 
-// What the database says.
+// A contract operation that has not ended, and who is in its way.
+struct ContractView {
+  OperationRow operation;
+  ContractFacts facts;
+};
+
+// What the database says. An upgrade and a contract may be under way side by side, each waiting for
+// its own; one run at a time is granted, to whichever is ready, the upgrade first.
 struct DriverView {
   ChainRow chain;
   LeaseRow lease;
-  std::optional<OperationRow> operation;  // The one that has not ended.
+  std::optional<OperationRow> operation;  // The upgrade that has not ended.
+  std::optional<ContractView> contract;   // The contract that has not ended.
   std::vector<PendingMigration> pending;
   // Why no contract may be granted yet although everything else may (lease/settle.h), and for how
   // long at most; "" when it may.
@@ -47,9 +56,14 @@ struct Decision {
     kTakeBack,  // The held lease between two migrations: what runs may commit.
     kSettle,    // The revoking lease: find out whether a statement still runs.
     kEnd,       // The operation, as `state` with `error`.
+    kSetBarrier,  // Of the contract.
+    kNoteQuiet,   // The contract concerns nobody from now on,
+    kNoteNoise,   // or somebody is there again, because of `why`.
   };
   Kind kind = Kind::kNothing;
+  std::string operation = {};  // Which one it is about; "" for none.
   std::string why;
+  std::string contract_why = {};  // For kWait: what the contract waits for.
   absl::Duration retry_in =
       absl::InfiniteDuration();  // For kWait: when to look again at the latest.
   Run run;

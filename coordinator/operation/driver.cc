@@ -7,6 +7,7 @@
 
 #include "coordinator/operation/relief.h"
 #include "coordinator/store/chain_store.h"
+#include "coordinator/store/contract_store.h"
 #include "coordinator/store/leader_store.h"
 #include "coordinator/store/operation_store.h"
 #include "engine/base/error_info.h"
@@ -62,13 +63,24 @@ std::string Driver::waiting_for() const {
   return waiting_for_;
 }
 
-void Driver::SetWaitingFor(const std::string& why) {
+std::string Driver::contract_waits_for() const {
+  base::MutexLock lock(mu_);
+  return contract_waits_for_;
+}
+
+void Driver::SetWaitingFor(const std::string& why, const std::string& contract_why) {
+  bool news = false;
+  bool contract_news = false;
   {
     base::MutexLock lock(mu_);
-    if (waiting_for_ == why) return;
-    waiting_for_ = why;
+    news = std::exchange(waiting_for_, why) != why;
+    contract_news = std::exchange(contract_waits_for_, contract_why) != contract_why;
   }
-  if (!why.empty()) base::LogInfo("the operation waits", {{"why", why}});
+  if (!news && !contract_news) return;
+  if (news && !why.empty()) base::LogInfo("the operation waits", {{"why", why}});
+  if (contract_news && !contract_why.empty()) {
+    base::LogInfo("the contract waits", {{"why", contract_why}});
+  }
   options_.on_change();
 }
 
@@ -93,7 +105,14 @@ absl::StatusOr<DriverView> Driver::ReadView() {
     ASSIGN_OR_RETURN(view.chain, ReadChain(*connection));
     ASSIGN_OR_RETURN(view.lease, ReadLease(*connection));
     ASSIGN_OR_RETURN(view.operation, ReadActiveOperation(*connection));
-    // What is pending matters only to an operation.
+    ASSIGN_OR_RETURN(const auto contract,
+                     ReadActiveOperation(*connection, OperationKind::kContract));
+    if (contract.has_value()) {
+      view.contract = ContractView{.operation = *contract};
+      ASSIGN_OR_RETURN(view.contract->facts, ReadContractFacts(*connection, contract->target,
+                                                               contract->created_at));
+    }
+    // What is pending matters only to an upgrade.
     if (!view.operation.has_value()) return absl::OkStatus();
     ASSIGN_OR_RETURN(view.pending, ReadPending(*connection));
     return absl::OkStatus();
@@ -151,9 +170,15 @@ void Driver::RenewRow(const LeaderToken& leader, const DriverView& view) {
 }
 
 void Driver::RefreshFleet(const DriverView& view) {
+  std::optional<HeldLease> held = options_.lessor->held();
+  // What the contract runs is not what anybody waits for.
+  if (view.contract.has_value() && held.has_value() &&
+      held->lease.operation == view.contract->operation.operation_id) {
+    held.reset();
+  }
   options_.fleet->Refresh({.chain = view.chain,
                            .operation = view.operation,
-                           .running = DescribeRun(options_.lessor->held()),
+                           .running = DescribeRun(held),
                            .waiting_for = waiting_for()});
   options_.fleet->Sweep();
   if (view.chain.revision != last_revision_) {
@@ -177,26 +202,19 @@ absl::Duration Driver::Tick() {
   RenewRow(*leader, *view);
   view->half_done = options_.lessor->IsHalfDone(view->lease.token.epoch);
   RefreshFleet(*view);
-  if (view->operation.has_value() && !view->lease.held) {
-    const absl::Status relieved =
-        RelieveLock(*options_.database, *leader, LadderOf(options_.durations), &*view->operation);
-    if (!relieved.ok()) {
-      base::LogWarning("what is in a migration's way could not be looked at",
-                       {{"error", std::string(relieved.message())}});
-    }
-  }
+  if (!view->lease.held) RelieveLocks(*leader, *view);
   const absl::Duration now = options_.clock->SinceBoot();
   const Decision decision =
       Decide(*view, options_.fleet->Members(), options_.lessor->Overdue(), now);
   if (decision.kind == Decision::Kind::kNothing || decision.kind == Decision::Kind::kWait) {
-    SetWaitingFor(decision.why);
+    SetWaitingFor(decision.why, decision.contract_why);
     return std::min(decision.retry_in, options_.lessor->UntilOverdue());
   }
   if (decision.kind == Decision::Kind::kTakeBack) return TakeBackHeld(*leader, decision.why);
   if (decision.kind == Decision::Kind::kSettle) return SettleRevoking(*leader, *view, decision);
   const absl::Status moved = Move(*leader, *view, decision);
   if (moved.ok()) {
-    SetWaitingFor("");
+    SetWaitingFor("", contract_waits_for());
     return absl::ZeroDuration();  // Look again at once: the state is new.
   }
   base::LogWarning("the driver's move failed",
@@ -204,13 +222,59 @@ absl::Duration Driver::Tick() {
   return options_.durations.leader_retry;
 }
 
+void Driver::RelieveLocks(const LeaderToken& leader, DriverView& view) {
+  for (OperationRow* operation :
+       {view.operation.has_value() ? &*view.operation : nullptr,
+        view.contract.has_value() ? &view.contract->operation : nullptr}) {
+    if (operation == nullptr) continue;
+    const absl::Status relieved =
+        RelieveLock(*options_.database, leader, LadderOf(options_.durations), operation);
+    if (!relieved.ok()) {
+      base::LogWarning("what is in a migration's way could not be looked at",
+                       {{"error", std::string(relieved.message())}});
+    }
+  }
+}
+
+absl::Status Driver::MoveContract(const LeaderToken& leader, const DriverView& view,
+                                  const Decision& decision) {
+  ASSIGN_OR_RETURN(auto connection, options_.database->Take());
+  const std::string version = absl::StrCat(view.contract->facts.version);
+  if (decision.kind == Decision::Kind::kSetBarrier) {
+    RETURN_IF_ERROR(SetBarrier(*connection, leader, decision.operation));
+    base::LogInfo("barrier set", {{"version", version}, {"operation", decision.operation}});
+  } else {
+    const bool quiet = decision.kind == Decision::Kind::kNoteQuiet;
+    RETURN_IF_ERROR(NoteQuiet(*connection, leader, decision.operation, quiet, decision.why));
+    base::LogInfo(quiet ? "the contract concerns nobody" : "the contract concerns somebody again",
+                  {{"version", version}, {"why", decision.why}});
+  }
+  options_.on_change();
+  return absl::OkStatus();
+}
+
 absl::Status Driver::Move(const LeaderToken& leader, const DriverView& view,
                           const Decision& decision) {
-  if (decision.kind == Decision::Kind::kGrant) return GrantTo(leader, view, decision);
-  if (decision.kind == Decision::Kind::kRevoke) return RevokeHeld(leader, decision.why);
+  switch (decision.kind) {
+    case Decision::Kind::kGrant:
+      return GrantTo(leader, view, decision);
+    case Decision::Kind::kRevoke:
+      return RevokeHeld(leader, decision.why);
+    case Decision::Kind::kSetBarrier:
+    case Decision::Kind::kNoteQuiet:
+    case Decision::Kind::kNoteNoise:
+      return MoveContract(leader, view, decision);
+    default:
+      break;
+  }
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
-  const std::string& id = view.operation->operation_id;
-  RETURN_IF_ERROR(EndOperation(*connection, leader, id, decision.state, decision.error).status());
+  const std::string& id = decision.operation;
+  const bool contract =
+      view.contract.has_value() && view.contract->operation.operation_id == id;
+  const auto ended =
+      contract ? EndContract(*connection, leader, id, decision.state, decision.error)
+               : EndOperation(*connection, leader, id, decision.state, decision.error);
+  RETURN_IF_ERROR(ended.status());
   base::LogInfo("operation ended",
                 {{"operation", id},
                  {"ok", decision.state == OperationState::kSucceeded ? "true" : "false"},
@@ -227,7 +291,7 @@ absl::Status Driver::GrantTo(const LeaderToken& leader, const DriverView& view,
                                            .last = decision.run.last,
                                            .session = decision.session,
                                            .holder = decision.holder,
-                                           .operation = view.operation->operation_id}));
+                                           .operation = decision.operation}));
   row_epoch_ = token.epoch;
   row_renewed_ = options_.clock->SinceBoot();
   const LeaseOffer offer{.token = token,
@@ -264,7 +328,7 @@ absl::Status Driver::RevokeHeld(const LeaderToken& leader, const std::string& wh
 
 // What runs may commit, so its holder is not told before it has lost the rest of its run.
 absl::Duration Driver::TakeBackHeld(const LeaderToken& leader, const std::string& why) {
-  SetWaitingFor("");
+  SetWaitingFor("", contract_waits_for());
   const auto held = options_.lessor->held();
   const absl::StatusOr<bool> taken = options_.lessor->TakeBack(leader, why);
   if (!taken.ok()) {
@@ -289,10 +353,11 @@ absl::Duration Driver::SettleRevoking(const LeaderToken& leader, const DriverVie
     return options_.durations.leader_retry;
   }
   if (settled->outcome == SettleOutcome::kBusy) {
-    SetWaitingFor(settled->why.empty() ? decision.why : settled->why);
+    const std::string& why = settled->why.empty() ? decision.why : settled->why;
+    SetWaitingFor(why, view.contract.has_value() ? why : "");
     return options_.durations.leader_retry;
   }
-  SetWaitingFor("");
+  SetWaitingFor("", contract_waits_for());
   return absl::ZeroDuration();  // Look again at once: the state is new.
 }
 

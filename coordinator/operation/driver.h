@@ -55,8 +55,10 @@ class Driver {
   // long the state needs no other look, zero when it moved.
   absl::Duration Step() { return Tick(); }
 
-  // Why the running operation makes no progress; "" when it does or none runs.
+  // Why the running upgrade makes no progress; "" when it does or none runs.
   std::string waiting_for() const;
+  // The same of the contract that has not ended.
+  std::string contract_waits_for() const;
 
  private:
   void Run();
@@ -74,7 +76,10 @@ class Driver {
   absl::Duration TakeBackHeld(const LeaderToken& leader, const std::string& why);
   absl::Duration SettleRevoking(const LeaderToken& leader, const DriverView& view,
                                 const Decision& decision);
-  void SetWaitingFor(const std::string& why);
+  absl::Status MoveContract(const LeaderToken& leader, const DriverView& view,
+                            const Decision& decision);
+  void RelieveLocks(const LeaderToken& leader, DriverView& view);
+  void SetWaitingFor(const std::string& why, const std::string& contract_why = "");
 
   const DriverOptions options_;
   // Of the driver's thread alone.
@@ -90,6 +95,7 @@ class Driver {
   bool awake_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::string waiting_for_ ABSL_GUARDED_BY(mu_);
+  std::string contract_waits_for_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
 };
 

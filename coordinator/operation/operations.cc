@@ -177,13 +177,20 @@ absl::StatusOr<OperationView> Operations::Describe(postgres::Connection& connect
                      ReadEntries(connection, row.error->version, row.error->version));
     if (!entries.empty()) view.error_file = FileNameOf(entries[0].version, entries[0].title);
   }
-  if (row.state == OperationState::kSucceeded) {
+  if (row.state == OperationState::kSucceeded && row.kind == OperationKind::kUpgrade) {
     ASSIGN_OR_RETURN(auto pending, ReadPending(connection));
     view.contracts_waiting =
         MakePlan({chain, std::move(pending)}, row.target, row.contracts).ContractsWaiting();
   }
   if (HasEnded(row.state)) return view;
   view.waiting_for = options_.driver->waiting_for();
+  if (row.kind == OperationKind::kContract) {
+    ASSIGN_OR_RETURN(view.contract, ReadContractState(connection, row.target, row));
+    // A follower's driver decides nothing, and what the leader's says of agents comes last.
+    view.waiting_for = view.contract->step.move == ContractStep::Move::kGrant
+                           ? options_.driver->contract_waits_for()
+                           : view.contract->step.why;
+  }
   const auto held = options_.lessor->held();
   if (!held.has_value() || held->lease.operation != row.operation_id) return view;
   view.held = held;
@@ -246,8 +253,16 @@ absl::StatusOr<OperationView> Operations::Retry(const std::string& operation_id,
   ASSIGN_OR_RETURN(OperationRow row, ReadOperation(*connection, operation_id));
   const bool again =
       row.state == OperationState::kFailed || row.state == OperationState::kCancelled;
-  ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(*connection));
-  if (again && !active.has_value()) {
+  ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(*connection, row.kind));
+  if (again && !active.has_value() && row.kind == OperationKind::kContract) {
+    ASSIGN_OR_RETURN(const ContractFacts facts,
+                     ReadContractFacts(*connection, row.target, row.created_at));
+    const ContractRequest asks{.version = row.target,
+                               .when_drained = row.when_drained,
+                               .accept_unknown = row.accept_unknown,
+                               .terminate_idle = row.terminate_idle};
+    RETURN_IF_ERROR(CheckContract(*connection, asks, facts));
+  } else if (again && !active.has_value()) {
     const UpgradeRequest asks{
         .target = row.target, .contracts = row.contracts, .terminate_idle = row.terminate_idle};
     RETURN_IF_ERROR(CheckCanRun(*connection, leader, asks, ""));

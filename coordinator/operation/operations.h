@@ -16,12 +16,14 @@
 #include "absl/status/statusor.h"
 
 #include "coordinator/lease/elector.h"
+#include "coordinator/operation/contract_flow.h"
 #include "coordinator/operation/driver.h"
 #include "coordinator/operation/publishing.h"
 #include "coordinator/review/recent_review.h"
 #include "coordinator/review/review.h"
 #include "coordinator/store/attempt_store.h"
 #include "coordinator/store/chain_store.h"
+#include "coordinator/store/contract_store.h"
 #include "coordinator/store/operation_store.h"
 
 namespace lockstep::coordinator {
@@ -31,6 +33,13 @@ struct PlannedUpgrade {
   std::string digest;  // 32 raw bytes.
   Review review;       // Of everything that has not run; empty when nothing is pending.
   int migrators = 0;
+};
+
+// A contract that has not run: who is in its way, and how far the operation that runs it is.
+struct ContractState {
+  ContractFacts facts;
+  std::optional<OperationRow> operation;  // The one that takes care of it; absent for none.
+  ContractStep step;                      // Of that operation.
 };
 
 // An operation and what the leader's memory adds to its row.
@@ -43,6 +52,7 @@ struct OperationView {
   std::optional<HeldLease> held;  // When its run is in flight and this process leads.
   std::string running_title;
   absl::Duration running_for;
+  std::optional<ContractState> contract;  // Of a contract that has not ended.
   std::vector<AttemptRow> attempts;  // The newest, newest first; only where they were asked for.
 };
 
@@ -83,6 +93,17 @@ class Operations {
   absl::StatusOr<OperationView> StartUpgrade(const UpgradeRequest& request,
                                              const std::string& plan_digest);
 
+  // Starts a contract operation, or with `validate_only` tells whether it could be: then the id of
+  // what it returns is "". INVALID_ARGUMENT (INVALID_FIELD); FAILED_PRECONDITION: NOT_WAITING when
+  // the version is no contract that has not run, BLOCKED with everybody in the way as a blocker
+  // when it would have to wait and was not told to; ABORTED (OPERATION_IN_PROGRESS) while another
+  // contract is under way; otherwise as StartUpgrade.
+  absl::StatusOr<OperationView> StartContract(const ContractRequest& request, bool validate_only);
+
+  // The contract `version`, or all that have not run when it is 0: one consistent picture.
+  // FAILED_PRECONDITION (NOT_WAITING) as StartContract.
+  absl::StatusOr<std::vector<ContractState>> ListContracts(Version version);
+
   absl::StatusOr<OperationView> Get(const std::string& operation_id, bool with_attempts = false);
   absl::StatusOr<std::vector<OperationView>> List(std::optional<absl::Time> before, int limit,
                                                   bool active_only);
@@ -116,6 +137,10 @@ class Operations {
  private:
   absl::Status CheckCanRun(postgres::Connection& connection, const LeaderToken& leader,
                            const UpgradeRequest& request, const std::string& plan_digest);
+  absl::Status CheckContract(postgres::Connection& connection, const ContractRequest& request,
+                             const ContractFacts& facts);
+  absl::StatusOr<ContractState> ReadContractState(postgres::Connection& connection, Version version,
+                                                  const std::optional<OperationRow>& operation);
   absl::Status AfterReport(const LeaderToken& leader, const std::string& session_id,
                            const std::string& operation_id, RunOutcome outcome,
                            const std::optional<RunError>& error);

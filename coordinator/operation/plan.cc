@@ -54,7 +54,10 @@ Plan MakePlan(const PlanInput& input, Version target, bool contracts) {
   for (const PendingMigration& m : input.pending) {
     if (m.version > plan.target) break;
     PlanStep step{.migration = m};
-    if (m.phase == sql::Phase::kContract && !run_contracts) {
+    if (!m.operation.empty()) {
+      step.kind = StepKind::kLeftWaiting;
+      step.why = absl::StrCat(m.operation, " runs it when its time has come");
+    } else if (m.phase == sql::Phase::kContract && !run_contracts) {
       step.kind = StepKind::kLeftWaiting;
       step.why = "services may still need what it removes";
     } else if (m.phase == sql::Phase::kContract && m.concerned > 0) {

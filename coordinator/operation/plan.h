@@ -43,7 +43,8 @@ struct PlanInput {
 
 // Plans the way to `target` (0: the head). Contracts run in line on a database that was never
 // served; elsewhere they run when `contracts` is set, and are left waiting when not or when they
-// concern a live session: a contract never holds up what comes after it. A later migration that
+// concern a live session or an operation of their own takes care of them: a contract never holds up
+// what comes after it. A later migration that
 // waits for a contract which is left waiting is blocked, and so is one that waits for a data job; a
 // blocked migration ends the plan.
 Plan MakePlan(const PlanInput& input, Version target, bool contracts);

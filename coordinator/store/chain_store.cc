@@ -40,7 +40,10 @@ SELECT m.version, m.title, m.phase, m.transactional,
               WHERE NOT EXISTS (SELECT FROM lockstep.history d WHERE d.version = w)),
        ARRAY(SELECT b FROM unnest(m.needs_backfill) b
               WHERE NOT EXISTS (SELECT FROM lockstep.backfill f WHERE f.name = b AND f.state = 'done')),
-       CASE WHEN m.phase = 'contract' THEN lockstep.concerned_sessions(m.version, true) ELSE 0 END)sql";
+       CASE WHEN m.phase = 'contract' THEN lockstep.concerned_sessions(m.version, true) ELSE 0 END,
+       CASE WHEN m.phase = 'contract' THEN
+         (SELECT o.operation_id FROM lockstep.operation o WHERE o.kind = 'contract'
+             AND o.target = m.version AND o.state IN ('running', 'paused', 'cancelling')) END)sql";
 
 constexpr char kMigrations[] = R"sql(
 SELECT m.version, m.title, m.phase, m.transactional, m.digest, m.chain_hash, m.published_by,
@@ -198,7 +201,8 @@ absl::StatusOr<std::vector<PendingMigration>> ReadPending(Connection& connection
                        .transactional = row.Bool(3),
                        .waits_for = row.IntArray(4),
                        .needs_backfill = row.TextArray(5),
-                       .concerned = row.Long(6)});
+                       .concerned = row.Long(6),
+                       .operation = row.Text(7)});
   }
   return pending;
 }

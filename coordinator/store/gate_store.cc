@@ -17,8 +17,8 @@ SELECT c.applied, c.head, c.revision, c.barrier, coalesce(c.barrier_owner, 'unkn
        o.operation_id, o.state, o.target, coalesce(o.error ->> 'message', 'unknown')
   FROM lockstep.chain c
   LEFT JOIN lockstep.migration b ON b.version = c.barrier
-  LEFT JOIN LATERAL (SELECT x.* FROM lockstep.operation x ORDER BY x.created_at DESC LIMIT 1) o
-    ON true)sql";
+  LEFT JOIN LATERAL (SELECT x.* FROM lockstep.operation x WHERE x.kind = 'upgrade'
+                      ORDER BY x.created_at DESC LIMIT 1) o ON true)sql";
 
 constexpr char kContracts[] = R"sql(
 SELECT m.version, m.title,

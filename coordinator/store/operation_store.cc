@@ -24,7 +24,10 @@ SELECT operation_id, state, target, contracts, start_version, actor, reason, att
        extract(epoch FROM created_at), extract(epoch FROM ended_at), failed.count,
        extract(epoch FROM clock_timestamp() - failed.first),
        extract(epoch FROM clock_timestamp() - failed.last),
-       extract(epoch FROM terminate_idle), retries
+       extract(epoch FROM terminate_idle), retries, kind, when_drained,
+       extract(epoch FROM deadline), extract(epoch FROM deadline - clock_timestamp()),
+       coalesce(extract(epoch FROM soak), 0), extract(epoch FROM clock_timestamp() - quiet_since),
+       coalesce(accept_unknown, '')
   FROM lockstep.operation o, LATERAL (
     SELECT count(*) AS count, min(a.started_at) AS first, max(a.ended_at) AS last
       FROM lockstep.attempt a
@@ -66,7 +69,11 @@ OperationState StateOf(const std::string& name) {
 }
 
 OperationRow OperationOf(const Row& row) {
+  const auto duration = [&](int column) {
+    return row.IsNull(column) ? std::nullopt : std::optional(DurationOf(row, column));
+  };
   return {.operation_id = row.Text(0),
+          .kind = row.Text(17) == "contract" ? OperationKind::kContract : OperationKind::kUpgrade,
           .state = StateOf(row.Text(1)),
           .target = row.Int(2),
           .contracts = row.Bool(3),
@@ -81,8 +88,14 @@ OperationRow OperationOf(const Row& row) {
           .failures = row.Int(12),
           .failing_for = DurationOf(row, 13),
           .since_failure = DurationOf(row, 14),
-          .terminate_idle = row.IsNull(15) ? std::nullopt : std::optional(DurationOf(row, 15)),
-          .retries = row.Int(16)};
+          .terminate_idle = duration(15),
+          .retries = row.Int(16),
+          .when_drained = row.Bool(18),
+          .deadline = TimeOf(row, 19),
+          .deadline_left = duration(20),
+          .soak = DurationOf(row, 21),
+          .quiet_for = duration(22),
+          .accept_unknown = row.Text(23)};
 }
 
 absl::StatusOr<std::optional<OperationRow>> ReadFirst(Connection& connection,
@@ -92,7 +105,12 @@ absl::StatusOr<std::optional<OperationRow>> ReadFirst(Connection& connection,
   return std::optional<OperationRow>(OperationOf(result.rows[0]));
 }
 
-// An operation that is in the way, with its id.
+std::string KindName(OperationKind kind) {
+  return kind == OperationKind::kContract ? "contract" : "upgrade";
+}
+
+}  // namespace
+
 absl::Status NamingTheOther(const absl::Status& status) {
   if (base::ReasonOf(status) != "OPERATION_IN_PROGRESS") return status;
   const std::string other = base::MetadataOf(status, "detail");
@@ -102,7 +120,10 @@ absl::Status NamingTheOther(const absl::Status& status) {
       absl::StrCat("lockstep operations watch ", other, ", or lockstep operations cancel ", other));
 }
 
-}  // namespace
+std::string NewOperationId() {
+  // The last twelve digits of a UUID are random; the primary key refuses the one that is not new.
+  return absl::StrCat("op-", base::NewUuid().substr(24));
+}
 
 bool HasEnded(OperationState state) {
   return state != OperationState::kRunning && state != OperationState::kPaused &&
@@ -117,8 +138,7 @@ absl::StatusOr<std::string> StartOperation(Connection& connection, const LeaderT
   const std::string digest = base::Sha256Of(
       absl::StrCat("upgrade\x1f", request.target, "\x1f", request.contracts, "\x1f", request.actor,
                    "\x1f", request.reason, "\x1f", terminate_idle.value_or("")));
-  // The last twelve digits of a UUID are random; the primary key refuses the one that is not new.
-  const std::string id = absl::StrCat("op-", base::NewUuid().substr(24));
+  const std::string id = NewOperationId();
   std::string started;
   const absl::Status status = connection.InTransaction([&]() -> absl::Status {
     ASSIGN_OR_RETURN(
@@ -206,13 +226,16 @@ absl::StatusOr<OperationRow> ReadOperation(Connection& connection,
   return OperationOf(result.only());
 }
 
-absl::StatusOr<std::optional<OperationRow>> ReadActiveOperation(Connection& connection) {
-  return ReadFirst(connection, "WHERE state IN ('running', 'paused', 'cancelling')");
+absl::StatusOr<std::optional<OperationRow>> ReadActiveOperation(Connection& connection,
+                                                                OperationKind kind) {
+  return ReadFirst(connection, absl::StrCat("WHERE kind = '", KindName(kind),
+                                            "' AND state IN ('running', 'paused', 'cancelling')"));
 }
 
 absl::StatusOr<std::optional<OperationRow>> ReadLastOperation(Connection& connection) {
   return ReadFirst(connection,
-                   "WHERE ended_at IS NOT NULL ORDER BY created_at DESC, operation_id LIMIT 1");
+                   "WHERE kind = 'upgrade' AND ended_at IS NOT NULL "
+                   "ORDER BY created_at DESC, operation_id LIMIT 1");
 }
 
 absl::StatusOr<std::vector<OperationRow>> ReadOperations(Connection& connection,

@@ -25,6 +25,13 @@ struct UpgradeRequest {
   std::optional<absl::Duration> terminate_idle;  // See OperationRow.
 };
 
+// "op-" and twelve hexadecimal digits, not used before.
+std::string NewOperationId();
+
+// Puts the operation that is in the way into an OPERATION_IN_PROGRESS of the database; other errors
+// stay as they are.
+absl::Status NamingTheOther(const absl::Status& status);
+
 // Starts an upgrade and returns its id, or the id of the one the same request started before.
 // ALREADY_EXISTS (REQUEST_ID_REUSED); ABORTED (OPERATION_IN_PROGRESS) with the other one's id in
 // metadata `operation_id`; UNAVAILABLE (NOT_LEADER).
@@ -66,9 +73,10 @@ absl::StatusOr<bool> IsRequestKnown(postgres::Connection& connection,
 // NOT_FOUND (OPERATION_NOT_FOUND).
 absl::StatusOr<OperationRow> ReadOperation(postgres::Connection& connection,
                                            const std::string& operation_id);
-// The one that has not ended; absent when there is none.
-absl::StatusOr<std::optional<OperationRow>> ReadActiveOperation(postgres::Connection& connection);
-// The newest that has ended; absent when there is none.
+// The one of its kind that has not ended; absent when there is none.
+absl::StatusOr<std::optional<OperationRow>> ReadActiveOperation(
+    postgres::Connection& connection, OperationKind kind = OperationKind::kUpgrade);
+// The newest upgrade that has ended; absent when there is none.
 absl::StatusOr<std::optional<OperationRow>> ReadLastOperation(postgres::Connection& connection);
 // A page, newest first, older than `before` (absent: from the newest).
 absl::StatusOr<std::vector<OperationRow>> ReadOperations(postgres::Connection& connection,

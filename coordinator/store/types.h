@@ -66,6 +66,7 @@ struct PendingMigration {
   std::vector<Version> waits_for;           // Only those that have not run.
   std::vector<std::string> needs_backfill;  // Only those that are not done.
   int64_t concerned = 0;  // For a contract: how many countable sessions it concerns.
+  std::string operation = {};  // For a contract: the one that takes care of it alone; "" for none.
 };
 
 // What went wrong in a run; every field but message may be empty.
@@ -89,8 +90,11 @@ struct RunError {
 enum class OperationState { kRunning, kPaused, kCancelling, kSucceeded, kFailed, kCancelled };
 bool HasEnded(OperationState state);
 
+enum class OperationKind { kUpgrade, kContract };
+
 struct OperationRow {
   std::string operation_id;
+  OperationKind kind = OperationKind::kUpgrade;
   OperationState state = OperationState::kRunning;
   Version target = 0;
   bool contracts = false;
@@ -109,6 +113,13 @@ struct OperationRow {
   // Sessions idle in a transaction for so long are ended when they keep a lock it waits for.
   std::optional<absl::Duration> terminate_idle;
   int retries = 0;  // How often it was told to go on after it had ended.
+  // Of a contract.
+  bool when_drained = false;  // It waits for those whom it concerns to leave.
+  std::optional<absl::Time> deadline = {};           // When it ends if it has not run;
+  std::optional<absl::Duration> deadline_left = {};  // from now, by the database's clock.
+  absl::Duration soak = absl::ZeroDuration();        // For how long it has to concern nobody before.
+  std::optional<absl::Duration> quiet_for = {};      // For how long it has; absent while it does not.
+  std::string accept_unknown = {};  // Why undeclared clients do not hold it up; "" when they do.
 };
 
 // What a build declares, and where its instance runs.

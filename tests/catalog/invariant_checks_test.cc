@@ -85,6 +85,16 @@ INSTANTIATE_TEST_SUITE_P(
                "I9: no contract has run or is in flight"},
         Breach{"UPDATE lockstep.session SET admitted_at = NULL", "I10: whoever counts"},
         Breach{"UPDATE lockstep.session SET ended_at = now()", "I11: a session that ended"},
+        Breach{"INSERT INTO lockstep.operation (operation_id, request_id, request_digest, kind, state, "
+               "target, contracts, start_version, actor, reason) VALUES "
+               "('op', 'r', '', 'contract', 'running', 3, true, 2, '', ''); "
+               "INSERT INTO lockstep.event (revision, at, kind, operation) SELECT revision + 1, "
+               "now() - interval '1 day', 'barrier_set', 'op' FROM lockstep.chain; "
+               "UPDATE lockstep.chain SET barrier = 3, barrier_operation = 'op', "
+               "revision = revision + 1",
+               "I8: nobody whom a barrier concerns was admitted"},
+        Breach{"UPDATE lockstep.chain SET barrier = 3, barrier_operation = 'op-none'",
+               "I12: a barrier belongs to an operation"},
         Breach{"UPDATE lockstep.chain SET inflight = 2", "I12: a run is in flight exactly"},
         Breach{"UPDATE lockstep.attempt SET last = 3 WHERE last = 2",
                "I12: a contract is a run of its own"}));

@@ -39,6 +39,8 @@ const std::vector<Point>& Points() {
       {"leader.before_expire", 1, Scene::kExpire},
       {"leader.after_takeover", 1, Scene::kTakeover},
       {"leader.in_settle", 1, Scene::kTakeover},
+      {"leader.barrier_set", 1, Scene::kContract},
+      {"leader.barrier_clear", 1, Scene::kContract},
   };
   return *points;
 }

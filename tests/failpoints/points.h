@@ -16,6 +16,7 @@ enum class Scene {
   kTakeover,  // The leader is killed in the middle of the upgrade.
   kRevoke,    // The holder stops with its transaction open.
   kExpire,    // An instance dies.
+  kContract,  // A contract waits for an instance that leaves.
 };
 
 struct Point {

@@ -94,9 +94,24 @@ SELECT format('lease %s has contract %s among %s to %s', a.lease_epoch, m.versio
  WHERE m.phase = 'contract' AND a.first <> a.last)sql"},
     {"I14", "every decision is in the audit, which is what was written", R"sql(
 SELECT format('record %s: %s', v.broken_at, v.why) FROM lockstep.audit_verify() v WHERE v.why IS NOT NULL)sql"},
-    {"L1", "one operation is active at most", R"sql(
-SELECT format('%s operations', count(*)) FROM lockstep.operation o
- WHERE o.state IN ('running', 'paused', 'cancelling') HAVING count(*) > 1)sql"},
+    {"I8", "nobody whom a barrier concerns was admitted since it stands", R"sql(
+SELECT format('%s@%s and contract %s', s.service, s.instance, c.barrier)
+  FROM lockstep.session s, lockstep.chain c,
+       LATERAL (SELECT max(e.at) AS at FROM lockstep.event e
+                 WHERE e.kind = 'barrier_set' AND e.operation = c.barrier_operation) b
+ WHERE c.barrier IS NOT NULL AND s.state IN ('starting', 'live', 'draining', 'suspect') AND s.admitted_at > b.at
+   AND lockstep.concerns(c.barrier, s.adapted_to, s.uses)
+   -- Its reservation counted before.
+   AND NOT EXISTS (SELECT FROM lockstep.session r WHERE r.service = s.service AND r.instance = s.instance
+                      AND r.session_id <> s.session_id AND r.end_rule = 'reservation' AND r.registered_at < b.at))sql"},
+    {"I12", "a barrier belongs to an operation that goes on", R"sql(
+SELECT format('the barrier for contract %s', c.barrier) FROM lockstep.chain c
+ WHERE c.barrier IS NOT NULL AND NOT EXISTS (SELECT FROM lockstep.operation o
+   WHERE o.operation_id = c.barrier_operation AND o.target = c.barrier
+     AND o.state IN ('running', 'paused', 'cancelling')))sql"},
+    {"L1", "one operation of a kind is active at most", R"sql(
+SELECT format('%s %s operations', count(*), o.kind) FROM lockstep.operation o
+ WHERE o.state IN ('running', 'paused', 'cancelling') GROUP BY o.kind HAVING count(*) > 1)sql"},
 };
 
 constexpr Check kInTheEnd[] = {

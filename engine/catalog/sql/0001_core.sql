@@ -56,6 +56,7 @@ CREATE TABLE lockstep.chain (
   barrier integer,
   barrier_owner text,
   barrier_deadline timestamptz,
+  barrier_operation text,
   incarnation bigint NOT NULL DEFAULT 1,
   settled_incarnation bigint NOT NULL DEFAULT 1,
   system_identifier bigint,
@@ -73,6 +74,7 @@ COMMENT ON COLUMN lockstep.chain.inflight IS 'Last version of the run that is le
 COMMENT ON COLUMN lockstep.chain.barrier IS 'Contract for which the fleet drains';
 COMMENT ON COLUMN lockstep.chain.barrier_owner IS 'Who set the barrier';
 COMMENT ON COLUMN lockstep.chain.barrier_deadline IS 'When the barrier is lifted by itself';
+COMMENT ON COLUMN lockstep.chain.barrier_operation IS 'The operation that the barrier is for, and that lifts it; of no meaning without a barrier';
 COMMENT ON COLUMN lockstep.chain.incarnation IS 'Counts failovers and restores of PostgreSQL';
 COMMENT ON COLUMN lockstep.chain.settled_incarnation IS 'The newest incarnation in which instances have had their time to register again';
 COMMENT ON COLUMN lockstep.chain.system_identifier IS 'The server the incarnation began on, as initdb named it; NULL when not known';
@@ -371,7 +373,7 @@ CREATE TABLE lockstep.operation (
   operation_id text PRIMARY KEY,
   request_id text NOT NULL UNIQUE,
   request_digest bytea NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('upgrade')),
+  kind text NOT NULL CHECK (kind IN ('upgrade', 'contract')),
   state text NOT NULL CHECK (state IN ('running', 'paused', 'cancelling', 'succeeded', 'failed', 'cancelled')),
   target integer NOT NULL,
   contracts boolean NOT NULL,
@@ -385,7 +387,13 @@ CREATE TABLE lockstep.operation (
   ended_at timestamptz,
   terminate_idle interval,
   retries integer NOT NULL DEFAULT 0,
-  resumed_at timestamptz
+  resumed_at timestamptz,
+  when_drained boolean NOT NULL DEFAULT false,
+  deadline_after interval,
+  deadline timestamptz,
+  soak interval,
+  quiet_since timestamptz,
+  accept_unknown text
 );
 COMMENT ON TABLE lockstep.operation IS 'What release tooling asked for';
 COMMENT ON COLUMN lockstep.operation.operation_id IS 'op- and twelve hexadecimal digits';
@@ -406,7 +414,14 @@ COMMENT ON COLUMN lockstep.operation.ended_at IS 'When it ended';
 COMMENT ON COLUMN lockstep.operation.terminate_idle IS 'Sessions idle in a transaction for this long are ended when they keep a lock that it waits for';
 COMMENT ON COLUMN lockstep.operation.retries IS 'How often it was told to go on after it had ended';
 COMMENT ON COLUMN lockstep.operation.resumed_at IS 'When a person last told it to go on: what failed before does not count';
-CREATE UNIQUE INDEX operation_active ON lockstep.operation ((true)) WHERE state IN ('running', 'paused', 'cancelling');
+COMMENT ON COLUMN lockstep.operation.when_drained IS 'Of a contract: it waits for those whom it concerns to leave';
+COMMENT ON COLUMN lockstep.operation.deadline_after IS 'Of a contract with a barrier: how long it was given; NULL without a barrier';
+COMMENT ON COLUMN lockstep.operation.deadline IS 'Of a contract with a barrier: when it ends if it has not run';
+COMMENT ON COLUMN lockstep.operation.soak IS 'Of a contract: for how long it has to concern nobody before it runs';
+COMMENT ON COLUMN lockstep.operation.quiet_since IS 'Of a contract: since when it concerns nobody; NULL while it does';
+COMMENT ON COLUMN lockstep.operation.accept_unknown IS 'Of a contract: why clients that nobody has declared do not hold it up; NULL when they do';
+-- One of a kind: a contract that waits for the fleet must not hold up upgrades.
+CREATE UNIQUE INDEX operation_active ON lockstep.operation (kind) WHERE state IN ('running', 'paused', 'cancelling');
 CREATE INDEX operation_created ON lockstep.operation (created_at DESC);
 
 CREATE TABLE lockstep.attempt (

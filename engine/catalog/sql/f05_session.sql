@@ -126,7 +126,8 @@ BEGIN
     RETURN;
   END IF;
   IF c.applied < n THEN
-    SELECT x.operation_id, x.state, x.error, x.target INTO o FROM lockstep.operation x ORDER BY x.created_at DESC LIMIT 1;
+    SELECT x.operation_id, x.state, x.error, x.target INTO o FROM lockstep.operation x
+     WHERE x.kind = 'upgrade' ORDER BY x.created_at DESC LIMIT 1;
     IF FOUND AND o.state = 'running' AND o.target >= n THEN
       RETURN QUERY SELECT 'WAIT', 'applying', format('needs %s, applied is %s, %s is running', n, c.applied, o.operation_id),
         ''::text, c.applied, n, c.head, c.revision;

@@ -1,7 +1,8 @@
--- Operations: what release tooling asked for. One that changes the schema runs at a time.
+-- Operations: what release tooling asked for. One of a kind runs at a time; whichever it is for, one run at a
+-- time is granted.
 
 -- Starts an operation, or returns the one that the same request started before. LS014 when the request
--- id was used for another request, LS013 (its id as detail) while another operation runs.
+-- id was used for another request, LS013 (its id as detail) while another operation of its kind runs.
 CREATE OR REPLACE FUNCTION lockstep.operation_start(p_epoch bigint, p_holder uuid, p_operation text,
   p_request text, p_request_digest bytea, p_kind text, p_target integer, p_contracts boolean, p_actor text, p_reason text,
   p_terminate_idle interval DEFAULT NULL)
@@ -18,7 +19,8 @@ BEGIN
     END IF;
     RETURN o.operation_id;
   END IF;
-  SELECT x.operation_id INTO o FROM lockstep.operation x WHERE x.state IN ('running', 'paused', 'cancelling');
+  SELECT x.operation_id INTO o FROM lockstep.operation x
+   WHERE x.kind = p_kind AND x.state IN ('running', 'paused', 'cancelling');
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS013', MESSAGE = format('operation %s is running', o.operation_id), DETAIL = o.operation_id;
   END IF;
@@ -29,15 +31,17 @@ BEGIN
   RETURN p_operation;
 END $$;
 
--- Ends an operation; a no-op on one that has ended.
+-- Ends an operation, and with it its barrier; a no-op on one that has ended.
 CREATE OR REPLACE FUNCTION lockstep.operation_end(p_epoch bigint, p_holder uuid, p_operation text, p_state text, p_error jsonb)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
+  PERFORM 1 FROM lockstep.chain c FOR NO KEY UPDATE;  -- As a grant does: chain first, then operation.
   UPDATE lockstep.operation o SET state = p_state, ended_at = clock_timestamp(), error = p_error
    WHERE o.operation_id = p_operation AND o.state IN ('running', 'paused', 'cancelling');
   IF NOT FOUND THEN RETURN false; END IF;
   PERFORM lockstep.emit('operation_' || p_state, NULL, p_operation, p_error);
+  PERFORM lockstep.barrier_drop(p_operation, coalesce(p_error ->> 'message', 'its operation ' || p_state));
   RETURN true;
 END $$;
 
@@ -96,25 +100,26 @@ BEGIN
 END $$;
 
 -- Lets an operation that failed or was cancelled go on where it stopped. Idempotent; changes nothing of
--- one that runs, is held, is asked to stop or has succeeded. LS013 (its id as detail) while another one
--- runs, LS015 when there is no such operation.
+-- one that runs, is held, is asked to stop or has succeeded. LS013 (its id as detail) while another one of
+-- its kind runs, LS015 when there is no such operation.
 CREATE OR REPLACE FUNCTION lockstep.operation_retry(p_epoch bigint, p_holder uuid, p_operation text, p_actor text, p_reason text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE o record; other text;
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   PERFORM 1 FROM lockstep.chain c FOR NO KEY UPDATE;  -- As a grant does: chain first, then operation.
-  SELECT x.state INTO o FROM lockstep.operation x WHERE x.operation_id = p_operation;
+  SELECT x.state, x.kind INTO o FROM lockstep.operation x WHERE x.operation_id = p_operation;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS015', MESSAGE = format('there is no operation %s', p_operation);
   END IF;
   IF o.state NOT IN ('failed', 'cancelled') THEN RETURN false; END IF;
-  SELECT x.operation_id INTO other FROM lockstep.operation x WHERE x.state IN ('running', 'paused', 'cancelling');
+  SELECT x.operation_id INTO other FROM lockstep.operation x
+   WHERE x.kind = o.kind AND x.state IN ('running', 'paused', 'cancelling');
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LS013', MESSAGE = format('operation %s is running', other), DETAIL = other;
   END IF;
   UPDATE lockstep.operation x SET state = 'running', ended_at = NULL, not_before = NULL, error = NULL,
-    retries = x.retries + 1, resumed_at = clock_timestamp()
+    retries = x.retries + 1, resumed_at = clock_timestamp(), deadline = clock_timestamp() + x.deadline_after, quiet_since = NULL
    WHERE x.operation_id = p_operation;
   PERFORM lockstep.emit('operation_retried', NULL, p_operation, jsonb_build_object('by', p_actor, 'reason', p_reason));
   RETURN true;

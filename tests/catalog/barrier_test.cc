@@ -1,0 +1,369 @@
+// The barrier of a contract operation: whom it keeps out, whose it is, when it goes. And who is in the
+// way of a contract: sessions, and connections that no session answers for.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "coordinator/store/contract_store.h"
+#include "coordinator/store/operation_store.h"
+#include "coordinator/store/session_store.h"
+#include "tests/catalog/lockstep_database.h"
+#include "tests/support/matchers.h"
+
+namespace lockstep::testing {
+namespace {
+
+using absl::StatusCode;
+using coordinator::ClientGroup;
+using coordinator::ContractFacts;
+using coordinator::ContractRequest;
+using coordinator::GateState;
+using coordinator::OperationKind;
+using coordinator::OperationState;
+using postgres::Param;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class BarrierTest : public ::testing::Test {
+ protected:
+  // Expand 1 has run, contracts 2 and 3 wait.
+  BarrierTest() {
+    lockstep_.Publish({{},
+                       {.phase = "contract", .touches = {{"users.email"}}},
+                       {.phase = "contract"}});
+    lockstep_.Run(1, 1);
+  }
+
+  ContractRequest Asks(const std::string& request, Version version = 2) {
+    return {.request_id = request,
+            .version = version,
+            .when_drained = true,
+            .deadline = absl::Hours(1),
+            .actor = "ann",
+            .reason = "release 42"};
+  }
+  std::string Start(const ContractRequest& request) {
+    const auto id =
+        coordinator::StartContractOperation(lockstep_.admin(), lockstep_.leader(), request);
+    EXPECT_THAT(id, IsOk());
+    return id.ok() ? *id : "";
+  }
+  absl::Status SetBarrier(const std::string& operation) {
+    return coordinator::SetBarrier(lockstep_.admin(), lockstep_.leader(), operation);
+  }
+  void End(const std::string& operation, OperationState state) {
+    EXPECT_THAT(coordinator::EndContract(lockstep_.admin(), lockstep_.leader(), operation, state, {}),
+                IsOkAndHolds(true));
+  }
+  Declaration Live(const std::string& name, Version adapted_to = 0) {
+    Declaration instance = lockstep_.Instance(name, 1);
+    instance.adapted_to = adapted_to;
+    EXPECT_EQ(lockstep_.Admit(instance).state, GateState::kOpen);
+    return instance;
+  }
+  void Close(const Declaration& instance) {
+    EXPECT_THAT(coordinator::MoveSession(lockstep_.admin(), lockstep_.leader(), instance.session_id,
+                                         "closed"),
+                IsOkAndHolds(true));
+  }
+  std::string Barrier() {
+    return lockstep_.Scalar("SELECT coalesce(barrier, 0) FROM lockstep.chain");
+  }
+  std::string Events(const std::string& kind) {
+    return lockstep_.Scalar(
+        absl::StrCat("SELECT count(*) FROM lockstep.event WHERE kind = '", kind, "'"));
+  }
+  ContractFacts Facts(Version version = 2) {
+    const auto facts =
+        coordinator::ReadContractFacts(lockstep_.admin(), version, absl::UnixEpoch());
+    EXPECT_THAT(facts, IsOk());
+    return facts.ok() ? *facts : ContractFacts{};
+  }
+
+  LockstepDatabase lockstep_;
+};
+
+TEST_F(BarrierTest, KeepsOutWhomItsContractConcernsAndNobodyElse) {
+  const std::string id = Start(Asks("r"));
+  const std::string before = lockstep_.Scalar("SELECT gate_seq FROM lockstep.chain");
+  ASSERT_THAT(SetBarrier(id), IsOk());
+  EXPECT_NE(lockstep_.Scalar("SELECT gate_seq FROM lockstep.chain"), before);
+  const Verdict refused = lockstep_.Admit(lockstep_.Instance("old", 1));
+  EXPECT_EQ(refused.reason, "draining");
+  EXPECT_THAT(refused.detail, ::testing::HasSubstr("ann"));
+  Live("new", /*adapted_to=*/2);
+  EXPECT_EQ(lockstep_.Scalar("SELECT detail ->> 'by' FROM lockstep.event WHERE kind = 'barrier_set'"),
+            "ann");
+}
+
+TEST_F(BarrierTest, WhoeverIsInStaysAndIsAdmittedAgain) {
+  const Declaration old = Live("old");
+  ASSERT_THAT(SetBarrier(Start(Asks("r"))), IsOk());
+  EXPECT_EQ(lockstep_.Admit(old).state, GateState::kOpen);
+  Close(old);
+  EXPECT_EQ(lockstep_.Admit(old).reason, "draining");
+}
+
+TEST_F(BarrierTest, WaitsForAnAdmissionThatIsUnderWayAndLaterOnesQueueBehindIt) {
+  const std::string id = Start(Asks("r"));
+  const auto admitting = lockstep_.Connect();
+  const auto setting = lockstep_.Connect();
+  const auto queued = lockstep_.Connect();
+  std::future<absl::Status> set;
+  std::future<absl::StatusOr<Verdict>> second;
+  ASSERT_THAT(admitting->InTransaction([&]() -> absl::Status {
+    const auto open = admitting->Query(
+        "SELECT verdict FROM lockstep.admit(gen_random_uuid(), 's', 'first', 1, 'b', true, 1, $1, "
+        "NULL, 0, NULL, 'keep', 'coordinator', false, '')",
+        {postgres::BytesParam(lockstep_.ChainHashAt(1))});
+    set = Async([&] { return coordinator::SetBarrier(*setting, lockstep_.leader(), id); });
+    EXPECT_TRUE(ComesToWait(lockstep_.db(), setting->backend_pid()));
+    second = Async([&] { return coordinator::Admit(*queued, lockstep_.Instance("second", 1)); });
+    EXPECT_TRUE(ComesToWait(lockstep_.db(), queued->backend_pid()));
+    return open.status();
+  }),
+              IsOk());
+  EXPECT_THAT(set.get(), IsOk());
+  const auto verdict = second.get();
+  ASSERT_THAT(verdict, IsOk());
+  EXPECT_EQ(verdict->reason, "draining");
+  EXPECT_EQ(Facts().concerned, 1);  // The first one is in.
+}
+
+TEST_F(BarrierTest, ThereIsOneAndItIsSetOnce) {
+  const std::string id = Start(Asks("r"));
+  ASSERT_THAT(SetBarrier(id), IsOk());
+  EXPECT_THAT(SetBarrier(id), IsOk());
+  EXPECT_EQ(Events("barrier_set"), "1");
+  lockstep_.db().RunScript("UPDATE lockstep.chain SET barrier_operation = 'another'");
+  EXPECT_THAT(SetBarrier(id), StatusIs(StatusCode::kAborted, "BUSY"));
+}
+
+TEST_F(BarrierTest, IsSetOnlyForAnOperationThatRuns) {
+  const std::string id = Start(Asks("r"));
+  ASSERT_THAT(coordinator::PauseOperation(lockstep_.admin(), lockstep_.leader(), id, true, "", ""),
+              IsOk());
+  EXPECT_THAT(SetBarrier(id), StatusIs(StatusCode::kAborted, "BUSY"));
+  End(id, OperationState::kCancelled);
+  EXPECT_THAT(SetBarrier(id), StatusIs(StatusCode::kAborted, "BUSY"));
+  EXPECT_THAT(SetBarrier("op-none"), StatusIs(StatusCode::kAborted, "BUSY"));
+  EXPECT_EQ(Barrier(), "0");
+}
+
+TEST_F(BarrierTest, GoesWithItsOperationHoweverThatEnds) {
+  for (const OperationState state : {OperationState::kFailed, OperationState::kCancelled}) {
+    const std::string id = Start(Asks(absl::StrCat(static_cast<int>(state))));
+    ASSERT_THAT(SetBarrier(id), IsOk());
+    EXPECT_EQ(Barrier(), "2");
+    End(id, state);
+    EXPECT_EQ(Barrier(), "0");
+    Live(absl::StrCat("i", static_cast<int>(state)));
+  }
+  EXPECT_EQ(Events("barrier_lifted"), "2");
+}
+
+TEST_F(BarrierTest, AnotherOperationsEndDoesNotLiftIt) {
+  ASSERT_THAT(SetBarrier(Start(Asks("r"))), IsOk());
+  const auto upgrade = coordinator::StartOperation(lockstep_.admin(), lockstep_.leader(),
+                                                   {.request_id = "u", .target = 1});
+  ASSERT_THAT(upgrade, IsOk());
+  ASSERT_THAT(coordinator::EndOperation(lockstep_.admin(), lockstep_.leader(), *upgrade,
+                                        OperationState::kSucceeded, {}),
+              IsOkAndHolds(true));
+  EXPECT_EQ(Barrier(), "2");
+}
+
+TEST_F(BarrierTest, ItsContractLiftsItAndTheEndOfTheOperationHasNothingToLift) {
+  const std::string id = Start(Asks("r"));
+  ASSERT_THAT(SetBarrier(id), IsOk());
+  lockstep_.Run(2, 2);
+  EXPECT_EQ(Barrier(), "0");
+  // The next contract's barrier is not taken for it.
+  lockstep_.db().RunScript("UPDATE lockstep.chain SET barrier = 3, barrier_operation = 'other'");
+  End(id, OperationState::kSucceeded);
+  EXPECT_EQ(Barrier(), "3");
+  EXPECT_EQ(Events("barrier_lifted"), "0");
+}
+
+TEST_F(BarrierTest, ContractsAndUpgradesEachHaveTheirOwnSlot) {
+  const std::string contract = Start(Asks("c"));
+  EXPECT_THAT(coordinator::StartContractOperation(lockstep_.admin(), lockstep_.leader(),
+                                                  Asks("c2", 3)),
+              StatusIs(StatusCode::kAborted, "OPERATION_IN_PROGRESS"));
+  const auto upgrade = coordinator::StartOperation(lockstep_.admin(), lockstep_.leader(),
+                                                   {.request_id = "u", .target = 1});
+  ASSERT_THAT(upgrade, IsOk());
+  const auto active = [&](OperationKind kind) {
+    return coordinator::ReadActiveOperation(lockstep_.admin(), kind)->value().operation_id;
+  };
+  EXPECT_EQ(active(OperationKind::kContract), contract);
+  EXPECT_EQ(active(OperationKind::kUpgrade), *upgrade);
+}
+
+TEST_F(BarrierTest, TheSameRequestStartsItOnceAndAnotherOneIsRefused) {
+  const std::string id = Start(Asks("r"));
+  EXPECT_EQ(Start(Asks("r")), id);
+  ContractRequest other = Asks("r");
+  other.soak = absl::Minutes(1);
+  EXPECT_THAT(coordinator::StartContractOperation(lockstep_.admin(), lockstep_.leader(), other),
+              StatusIs(StatusCode::kAlreadyExists, "REQUEST_ID_REUSED"));
+  const auto row = coordinator::ReadOperation(lockstep_.admin(), id);
+  ASSERT_THAT(row, IsOk());
+  EXPECT_EQ(row->kind, OperationKind::kContract);
+  EXPECT_TRUE(row->when_drained);
+  EXPECT_GT(row->deadline_left.value_or(absl::ZeroDuration()), absl::Minutes(50));
+}
+
+TEST_F(BarrierTest, ARetryWaitsAsLongAgainAndSoaksAnew) {
+  const std::string id = Start(Asks("r"));
+  ASSERT_THAT(
+      coordinator::NoteQuiet(lockstep_.admin(), lockstep_.leader(), id, true, "nobody is left"),
+      IsOk());
+  lockstep_.db().RunScript("UPDATE lockstep.operation SET deadline = clock_timestamp()");
+  End(id, OperationState::kFailed);
+  ASSERT_THAT(coordinator::RetryOperation(lockstep_.admin(), lockstep_.leader(), id, "ann", ""),
+              IsOk());
+  const auto row = coordinator::ReadOperation(lockstep_.admin(), id);
+  ASSERT_THAT(row, IsOk());
+  EXPECT_GT(row->deadline_left.value_or(absl::ZeroDuration()), absl::Minutes(50));
+  EXPECT_FALSE(row->quiet_for.has_value());
+}
+
+TEST_F(BarrierTest, QuietIsNotedOnceEachTimeItBegins) {
+  const std::string id = Start(Asks("r"));
+  const auto note = [&](bool quiet) {
+    return coordinator::NoteQuiet(lockstep_.admin(), lockstep_.leader(), id, quiet, "why");
+  };
+  ASSERT_THAT(note(true), IsOk());
+  ASSERT_THAT(note(true), IsOk());
+  EXPECT_EQ(Events("contract_drained"), "1");
+  EXPECT_TRUE(coordinator::ReadOperation(lockstep_.admin(), id)->quiet_for.has_value());
+  ASSERT_THAT(note(false), IsOk());
+  EXPECT_EQ(Events("contract_disturbed"), "1");
+  EXPECT_FALSE(coordinator::ReadOperation(lockstep_.admin(), id)->quiet_for.has_value());
+}
+
+TEST_F(BarrierTest, GroupsTellWhoCountsAndWhoHasLeft) {
+  Live("one");
+  const Declaration two = Live("two");
+  Live("adapted", /*adapted_to=*/2);
+  Close(two);
+  const ContractFacts facts = Facts();
+  EXPECT_EQ(facts.concerned, 1);
+  EXPECT_EQ(facts.counting, 2);
+  ASSERT_THAT(facts.groups, SizeIs(1));
+  EXPECT_EQ(facts.groups[0].service, "service");
+  EXPECT_EQ(facts.groups[0].live, 1);
+  EXPECT_EQ(facts.groups[0].gone, 1);
+  EXPECT_TRUE(facts.groups[0].oldest.has_value());
+}
+
+TEST_F(BarrierTest, AContractWhoseTurnHasNotComeSaysWhy) {
+  lockstep_.Publish({{}, {.phase = "contract"}});
+  EXPECT_EQ(Facts(5).not_next, "version 4 has not run");
+  EXPECT_EQ(Facts(2).not_next, "");
+  EXPECT_FALSE(Facts(99).published);
+  EXPECT_FALSE(Facts(1).is_contract);
+}
+
+// Connections by who answers for them.
+class ClientsTest : public BarrierTest {
+ protected:
+  ClientsTest() {
+    lockstep_.db().RunScript(
+        "CREATE TABLE users (id int, email text); CREATE TABLE reports (id int); "
+        "GRANT SELECT ON reports TO PUBLIC");
+    reader_ = lockstep_.db().CreateLogin("reader");
+    other_ = lockstep_.db().CreateLogin("other");
+    lockstep_.db().RunScript(absl::StrCat("GRANT SELECT (email) ON users TO ", reader_));
+  }
+  std::unique_ptr<postgres::Connection> Client(const std::string& role, const std::string& name) {
+    auto client = postgres::Connection::Open(
+        {.conninfo = lockstep_.db().conninfo(role), .application_name = name});
+    EXPECT_THAT(client, IsOk());
+    return client.ok() ? *std::move(client) : nullptr;
+  }
+  static std::string NameOf(const Declaration& d, bool marked) {
+    return absl::StrCat(d.service, "@", d.instance,
+                        marked ? absl::StrCat("#", d.session_id.substr(0, 8)) : "");
+  }
+  // Of the readers' connections only: those of the test itself are undeclared, too.
+  std::vector<std::string> Found(Version version = 2) {
+    std::vector<std::string> found;
+    for (const ClientGroup& client : Facts(version).clients) {
+      if (client.role != reader_ && client.role != other_) continue;
+      found.push_back(absl::StrCat(client.leftover ? "leftover " : "", client.application_name, " ",
+                                   client.connections, client.locks > 0 ? " locks" : ""));
+    }
+    return found;
+  }
+
+  std::string reader_;
+  std::string other_;
+};
+
+TEST_F(ClientsTest, ThoseWithoutARightOnWhatIsTouchedAreNoConcern) {
+  const auto reader = Client(reader_, "metabase");
+  const auto again = Client(reader_, "metabase");
+  const auto other = Client(other_, "monitor");
+  EXPECT_THAT(Found(), ElementsAre("metabase 2"));
+  // What contract 3 touches is not known: it may be anything.
+  EXPECT_THAT(Found(3), ElementsAre("metabase 2", "monitor 1"));
+}
+
+TEST_F(ClientsTest, ARightThatARoleMayTakeCountsToo) {
+  lockstep_.db().RunScript(
+      absl::StrCat("GRANT ", reader_, " TO ", other_, "; ALTER ROLE ", other_, " NOINHERIT"));
+  const auto other = Client(other_, "monitor");
+  EXPECT_THAT(Found(), ElementsAre("monitor 1"));
+}
+
+TEST_F(ClientsTest, ThoseThatHoldALockOnItComeFirst) {
+  const auto a = Client(reader_, "a");
+  const auto b = Client(reader_, "a");
+  const auto z = Client(reader_, "z");
+  ASSERT_THAT(z->RunScript("BEGIN; SELECT email FROM users"), IsOk());
+  EXPECT_THAT(Found(), ElementsAre("z 1 locks", "a 2"));
+}
+
+TEST_F(ClientsTest, LockstepsOwnAndThoseOfInstancesThatCountAreNotTold) {
+  const Declaration old = Live("old");
+  const Declaration adapted = Live("adapted", /*adapted_to=*/2);
+  const auto own = Client(reader_, "lockstep:12345678");
+  const auto concerned = Client(reader_, NameOf(old, true));
+  const auto unconcerned = Client(reader_, NameOf(adapted, true));
+  const auto unmarked = Client(reader_, NameOf(adapted, false));
+  EXPECT_THAT(Found(), IsEmpty());
+}
+
+TEST_F(ClientsTest, WhatAnEndedInstanceLeavesBehindIsToldAsSuch) {
+  const Declaration old = Live("old");
+  const Declaration adapted = Live("adapted", /*adapted_to=*/2);
+  const auto marked = Client(reader_, NameOf(old, true));
+  const auto unmarked = Client(reader_, NameOf(old, false));
+  const auto harmless = Client(reader_, NameOf(adapted, true));
+  Close(old);
+  Close(adapted);
+  EXPECT_THAT(Found(), ElementsAre(absl::StrCat("leftover ", NameOf(old, false), " 1"),
+                                   absl::StrCat("leftover ", NameOf(old, true), " 1")));
+}
+
+TEST_F(ClientsTest, AnUnmarkedConnectionOlderThanTheAdaptedStartIsOfTheOneBefore) {
+  Declaration first = Live("pod");
+  const auto before = Client(reader_, NameOf(first, false));
+  Close(first);
+  Live("pod", /*adapted_to=*/2);
+  EXPECT_THAT(Found(), ElementsAre("leftover service@pod 1"));
+  const auto after = Client(reader_, NameOf(first, false));
+  EXPECT_THAT(Found(), ElementsAre("leftover service@pod 1"));
+}
+
+TEST_F(ClientsTest, AMarkThatNobodyKnowsIsNobodys) {
+  const auto stranger = Client(reader_, "service@pod#00000000");
+  EXPECT_THAT(Found(), ElementsAre("service@pod#00000000 1"));
+}
+
+}  // namespace
+}  // namespace lockstep::testing
