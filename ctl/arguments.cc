@@ -38,10 +38,9 @@ absl::Status CheckValue(const Flag& flag, const std::string& value) {
   }
   if (flag.kind == ValueKind::kDuration) {
     absl::Duration duration;
-    if (!absl::ParseDuration(value, &duration) || duration <= absl::ZeroDuration() ||
-        duration == absl::InfiniteDuration()) {
+    if (!ParseTimeSpan(value, &duration)) {
       return UsageError(
-          absl::StrCat(name, " takes a duration such as 30s, 5m or 1h30m, not \"", value, "\""));
+          absl::StrCat(name, " takes a duration such as 30s, 1h30m or 7d, not \"", value, "\""));
     }
   }
   return absl::OkStatus();
@@ -56,7 +55,7 @@ absl::Status SetGlobal(const std::string& name, const std::string& value, Global
   if (name == "--no-input") globals.no_input = true;
   if (name == "--timeout") {
     absl::Duration timeout;
-    if (absl::ParseDuration(value, &timeout)) globals.timeout = timeout;
+    if (ParseTimeSpan(value, &timeout)) globals.timeout = timeout;
   }
   if (name == "--output") {
     globals.json = value == "json" || value == "jsonl";
@@ -230,10 +229,34 @@ std::optional<int32_t> Arguments::Number(const std::string& flag) const {
   return number;
 }
 
+std::optional<absl::Duration> Arguments::Duration(const std::string& flag) const {
+  absl::Duration duration;
+  if (!ParseTimeSpan(Text(flag), &duration)) return std::nullopt;
+  return duration;
+}
+
 std::optional<int64_t> Arguments::Count(const std::string& flag) const {
   int64_t count = 0;
   if (!absl::SimpleAtoi(Text(flag), &count)) return std::nullopt;
   return count;
+}
+
+bool ParseTimeSpan(absl::string_view text, absl::Duration* duration) {
+  absl::Duration days;
+  if (const size_t d = text.find('d'); d != absl::string_view::npos) {
+    int32_t number = 0;
+    if (!absl::SimpleAtoi(text.substr(0, d), &number) || number < 0) return false;
+    days = absl::Hours(24) * number;
+    text.remove_prefix(d + 1);
+  }
+  *duration = absl::ZeroDuration();
+  if (!text.empty() || days == absl::ZeroDuration()) {
+    if (!absl::ParseDuration(text, duration)) return false;
+  }
+  // Nothing negative hides behind days.
+  if (*duration < absl::ZeroDuration()) return false;
+  *duration += days;
+  return *duration > absl::ZeroDuration() && *duration != absl::InfiniteDuration();
 }
 
 ParsedLine ParseLine(std::vector<std::string> words) {

@@ -43,6 +43,8 @@ class Arguments {
   std::vector<std::string> Texts(const std::string& flag) const;
   // For flags of the kind kNumber, which the parser has checked.
   std::optional<int32_t> Number(const std::string& flag) const;
+  // For flags of the kind kDuration, which the parser has checked.
+  std::optional<absl::Duration> Duration(const std::string& flag) const;
   // For flags of the kind kCount.
   std::optional<int64_t> Count(const std::string& flag) const;
   // What follows the command without a flag; empty when there is none.
@@ -72,6 +74,10 @@ struct ParsedLine {
   GlobalFlags globals;
   Arguments arguments;
 };
+
+// Reads "30s", "1h30m", "7d", "1d12h": as absl::ParseDuration, with days in front. False unless it
+// is more than nothing and has an end.
+bool ParseTimeSpan(absl::string_view text, absl::Duration* duration);
 
 // Parses the words after the program's name.
 ParsedLine ParseLine(std::vector<std::string> words);

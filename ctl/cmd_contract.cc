@@ -1,96 +1,111 @@
-#include <algorithm>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "lockstep/v1/status.grpc.pb.h"
+#include "lockstep/v1/release.grpc.pb.h"
 
+#include "ctl/actor.h"
+#include "ctl/blockers_view.h"
 #include "ctl/commands.h"
+#include "ctl/confirm.h"
 #include "ctl/errors.h"
-#include "ctl/instance_view.h"
-#include "ctl/plan_view.h"
-#include "ctl/upgrade_flow.h"
-#include "engine/base/error_info.h"
+#include "ctl/follow.h"
+#include "ctl/output.h"
+#include "ctl/sanitize.h"
+#include "engine/base/ids.h"
 #include "engine/base/status_macros.h"
 #include "engine/chain/migration.h"
+#include "proto/convert/time.h"
 
 namespace lockstep::ctl {
 namespace {
 
-// The instances that the contract may concern. Which of them it does concern only the coordinator
-// knows: a declaration of what the service uses can set it apart.
-std::vector<base::Blocker> NotAdapted(const v1::ClusterStatus& status, int32_t contract) {
-  std::vector<base::Blocker> blockers;
-  for (const v1::ServiceStatus& service : status.services()) {
-    for (const v1::InstanceStatus& instance : service.instances()) {
-      if (instance.adapted_to() >= contract || HealthOf(instance) == Health::kRefused) continue;
-      const std::string seen = instance.has_last_seen()
-                                   ? absl::StrCat("heard from ", LastSeen(instance), " ago")
-                                   : "not connected";
-      blockers.push_back(
-          {"session",
-           absl::StrCat(service.service(), "@", instance.build(), "  ", instance.instance()),
-           absl::StrCat("adapted to ", instance.adapted_to(), ", ", seen)});
-    }
-  }
-  return blockers;
-}
-
-// A contract that is left waiting although contracts were asked for concerns somebody who lives.
-absl::Status StillNeeded(Context& context, int32_t contract) {
-  ASSIGN_OR_RETURN(
-      const v1::GetStatusResponse response,
-      context.client.Call(&v1::StatusService::Stub::GetStatus, v1::GetStatusRequest()));
-  base::ErrorInfo info{.reason = "BLOCKED",
-                       .metadata = {{"version", absl::StrCat(contract)}},
-                       .hint = absl::StrCat("deploy builds that are adapted to ", contract,
-                                            ", then `lockstep contract ", contract, "`"),
-                       .blockers = NotAdapted(response.status(), contract)};
-  return base::MakeError(
-      absl::StatusCode::kFailedPrecondition,
-      absl::StrCat("contract ", contract, " is blocked: live instances still need the old shape"),
-      std::move(info));
-}
-
-// Only N may run; whatever else the plan would run has to be asked for.
-absl::Status CheckOnly(Context& context, const v1::PlanUpgradeResponse& plan, int32_t contract) {
-  const std::vector<int32_t> versions = ToRun(plan);
-  if (versions.size() == 1 && versions.front() == contract) return absl::OkStatus();
-  const std::vector<int32_t> waiting = LeftWaiting(plan);
-  if (std::find(waiting.begin(), waiting.end(), contract) != waiting.end()) {
-    return StillNeeded(context, contract);
-  }
-  if (versions.empty()) {
-    return base::MakeError(absl::StatusCode::kFailedPrecondition, "NOT_WAITING",
-                           absl::StrCat(contract, " is no contract that waits"),
-                           {{"version", absl::StrCat(contract)}}, "`lockstep history` lists all");
-  }
-  return base::MakeError(absl::StatusCode::kFailedPrecondition, "NOT_ALONE",
-                         absl::StrCat("contract ", contract, " cannot run alone: ",
-                                      absl::StrJoin(versions, ", "), " would run"),
-                         {{"version", absl::StrCat(contract)}},
-                         absl::StrCat("`lockstep upgrade --to ", contract, " --contracts`"));
-}
-
-}  // namespace
-
-absl::StatusOr<int> RunContract(Context& context, const Arguments& arguments) {
+absl::StatusOr<v1::StartContractRequest> ReadRequest(const Arguments& arguments) {
   int32_t version = 0;
   if (!absl::SimpleAtoi(arguments.argument(), &version) || version < 1 ||
       version > chain::kMaxVersion) {
     return UsageError(
         absl::StrCat("contract takes a version number, not \"", arguments.argument(), "\""));
   }
-  v1::PlanUpgradeRequest request;
-  request.set_target(version);
-  request.set_contracts(true);
-  RemoteUpgrade target(context);
-  return RunUpgradeFlow(
-      context, arguments, target, request,
-      [&](const v1::PlanUpgradeResponse& plan) { return CheckOnly(context, plan, version); });
+  if (arguments.Has("--wait") && arguments.Has("--no-wait")) {
+    return UsageError("--wait and --no-wait exclude each other");
+  }
+  if (arguments.Has("--deadline") && !arguments.Has("--when-drained") && !arguments.Has("--soak")) {
+    return UsageError("--deadline goes with --when-drained or --soak: nothing else waits");
+  }
+  if (arguments.Has("--accept-unknown") && arguments.Text("--accept-unknown").empty()) {
+    return UsageError("--accept-unknown takes the reason why those clients do no harm");
+  }
+  v1::StartContractRequest request;
+  const std::string given = arguments.Text("--request-id");
+  request.set_request_id(given.empty() ? base::NewUuid() : given);
+  request.set_version(version);
+  request.set_when_drained(arguments.Has("--when-drained"));
+  request.set_accept_unknown(arguments.Text("--accept-unknown"));
+  request.set_actor(Actor());
+  request.set_reason(arguments.Text("--reason"));
+  const auto set = [&](const char* flag, auto mutable_field) {
+    if (const auto duration = arguments.Duration(flag); duration.has_value()) {
+      *(request.*mutable_field)() = convert::ToProto(*duration);
+    }
+  };
+  set("--deadline", &v1::StartContractRequest::mutable_deadline);
+  set("--soak", &v1::StartContractRequest::mutable_soak);
+  set("--terminate-idle-blockers", &v1::StartContractRequest::mutable_terminate_idle_blockers);
+  return request;
+}
+
+// What it removes and who is in its way, before anybody is asked.
+void Show(Context& context, const v1::ContractState& contract) {
+  Console& console = context.console;
+  if (!console.talks()) return;
+  if (console.options().can_ask) {
+    console.Error(ContractText(contract, console.err_style(), console.options().err_width,
+                               /*wide=*/false));
+  } else {
+    console.Say(ContractSummary(contract));
+  }
+}
+
+absl::Status Finish(Context& context, const v1::Operation& operation) {
+  if (context.flags.json) RETURN_IF_ERROR(PrintJson(context.console, operation));
+  RETURN_IF_ERROR(OutcomeOf(operation, std::nullopt));
+  if (!context.flags.json) context.console.Data(EndText(operation));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<int> RunContract(Context& context, const Arguments& arguments) {
+  ASSIGN_OR_RETURN(v1::StartContractRequest request, ReadRequest(arguments));
+  request.set_validate_only(true);
+  ASSIGN_OR_RETURN(const v1::StartContractResponse checked,
+                   context.client.Call(&v1::ReleaseService::Stub::StartContract, request));
+  Show(context, checked.operation().contract());
+  if (!arguments.Has("--yes")) {
+    RETURN_IF_ERROR(Confirm(context, request.when_drained() ? "Let the fleet drain for it?"
+                                                            : "Run it?"));
+  }
+  request.set_validate_only(false);
+  context.console.Detail(absl::StrCat("request id ", Sanitize(request.request_id())));
+  ASSIGN_OR_RETURN(v1::StartContractResponse started,
+                   context.client.Call(&v1::ReleaseService::Stub::StartContract, request));
+  v1::Operation operation = std::move(*started.mutable_operation());
+  context.console.Detail(absl::StrCat("started ", Sanitize(operation.operation_id())));
+  if (arguments.Has("--no-wait")) {
+    if (context.flags.json) {
+      RETURN_IF_ERROR(PrintJson(context.console, operation));
+    } else {
+      context.console.Data(absl::StrCat(Sanitize(operation.operation_id()), "\n"));
+    }
+    return kExitDone;
+  }
+  if (!HasEnded(operation)) {
+    ASSIGN_OR_RETURN(operation, Follow(context, operation.operation_id()));
+  }
+  RETURN_IF_ERROR(Finish(context, operation));
+  return kExitDone;
 }
 
 }  // namespace lockstep::ctl

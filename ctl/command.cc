@@ -111,15 +111,29 @@ constexpr Command kCommands[] = {
      .examples = kUpgradeExamples,
      .run = RunUpgrade},
     {.name = "contract",
-     .summary = "Run one waiting contract",
+     .summary = "Run one waiting contract once nobody needs the old shape",
      .text =
-         "Runs the waiting contract N, and nothing else, as soon as no live instance needs the\n"
-         "shape that it removes. Refuses when other migrations would have to run first.",
+         "Runs the waiting contract N, and nothing else. Refuses, and names everybody, when an\n"
+         "instance or a pinned build still needs what it removes, or a client that nobody has\n"
+         "declared may use it. --when-drained waits instead: a barrier lets no more of them in,\n"
+         "and the contract runs by itself when the last one has left. Upgrades run meanwhile.\n"
+         "At the deadline, or when the operation is cancelled, the barrier is lifted. Ctrl-C\n"
+         "only detaches.",
      .flags = kContractFlags,
      .argument = "N",
      .argument_required = true,
      .examples = kContractExamples,
      .run = RunContract},
+    {.name = "blockers",
+     .summary = "Show who is in the way of contracts",
+     .text =
+         "Shows of the contract N, or of each that has not run, what it touches, its barrier,\n"
+         "whom it concerns by service and build, worst first, the connections that no instance\n"
+         "answers for, and what to type next. -o wide tells more of each.",
+     .argument = "N",
+     .formats = kWideFormats,
+     .examples = kBlockersExamples,
+     .run = RunBlockers},
     {.name = "wait",
      .summary = "Wait for a version, a service's gate or an operation",
      .text = "Returns once version N is applied, once all instances of a service may serve, or "

@@ -121,8 +121,22 @@ inline constexpr Flag kUpgradeFlags[] = {
      "With --direct: role that migrations run as (default: the owner of the database)"},
     {"--search-path", ValueKind::kText, "PATH",
      "With --direct: search_path of migrations (default: public)"}};
-inline constexpr Flag kContractFlags[] = {kYes,    kWait,      kNoWait,
-                                          kReason, kRequestId, kTerminateIdle};
+inline constexpr Flag kContractFlags[] = {
+    {"--when-drained", ValueKind::kNone, "",
+     "Let no more of them in, and run by itself when the last one has left"},
+    {"--deadline", ValueKind::kDuration, "DURATION",
+     "Give up and lift the barrier after this long (default 7d)"},
+    {"--soak", ValueKind::kDuration, "DURATION",
+     "Run only after it has concerned nobody for this long"},
+    {"--accept-unknown", ValueKind::kText, "REASON",
+     "Clients that nobody declared do no harm; why, kept in the record"},
+    kYes,
+    kWait,
+    kNoWait,
+    kReason,
+    kRequestId,
+    kTerminateIdle};
+inline constexpr const char* kWideFormats[] = {"wide"};
 inline constexpr Flag kWaitFlags[] = {
     {"--for", ValueKind::kText, "WHAT", "version=N, gate=SERVICE or operation=ID", true}};
 inline constexpr Flag kStatusFlags[] = {
@@ -182,7 +196,11 @@ inline constexpr const char* kUpgradeExamples[] = {
     "lockstep upgrade --contracts --reason 'release 42'",
     "lockstep upgrade --direct --database postgresql://ci@localhost/app",
     "lockstep upgrade --direct --sql"};
-inline constexpr const char* kContractExamples[] = {"lockstep contract 13"};
+inline constexpr const char* kContractExamples[] = {
+    "lockstep contract 13", "lockstep contract 13 --when-drained --deadline 7d --soak 1h",
+    "lockstep contract 13 --accept-unknown 'metabase reads other tables only'"};
+inline constexpr const char* kBlockersExamples[] = {"lockstep blockers", "lockstep blockers 13",
+                                                    "lockstep blockers 13 -o wide"};
 inline constexpr const char* kWaitExamples[] = {"lockstep wait --for version=16 --timeout 10m",
                                                 "lockstep wait --for gate=platform-core",
                                                 "lockstep wait --for operation=op-7f3a"};

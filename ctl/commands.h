@@ -25,6 +25,7 @@ absl::StatusOr<int> RunPublish(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunPlan(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunUpgrade(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunContract(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunBlockers(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunStatus(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunHistory(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunWait(Context& context, const Arguments& arguments);

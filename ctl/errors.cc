@@ -38,6 +38,7 @@ constexpr ReasonRow kReasons[] = {
     {kReasonUnreachable, kExitUnreachable,
      "start lockstep-coordinator, or name a running one with --address or LOCKSTEP_ADDRESS"},
     {kReasonBlocked, kExitBlocked, ""},
+    {kReasonDeadline, kExitBlocked, "`lockstep blockers` shows who is in the way"},
     {kReasonNoFitAgent, kExitBlocked, ""},
     {kReasonLockBusy, kExitBlocked, ""},
     {"NOT_LEADER", kExitUnreachable, "`lockstep status` shows who leads; try again"},

@@ -40,6 +40,8 @@ inline constexpr char kReasonInterrupted[] = "INTERRUPTED";
 inline constexpr char kReasonTerminated[] = "TERMINATED";
 inline constexpr char kReasonMigrationFailed[] = "MIGRATION_FAILED";
 inline constexpr char kReasonBlocked[] = "BLOCKED";
+// A contract's deadline passed while somebody was still in its way.
+inline constexpr char kReasonDeadline[] = "DEADLINE_PASSED";
 inline constexpr char kReasonNoFitAgent[] = "NO_FIT_AGENT";
 inline constexpr char kReasonLockBusy[] = "LOCK_BUSY";
 inline constexpr char kReasonCancelled[] = "OPERATION_CANCELLED";

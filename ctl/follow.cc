@@ -96,21 +96,38 @@ absl::Status LockBusy(const v1::Operation& operation) {
                          std::move(info));
 }
 
+bool IsContract(const v1::Operation& operation) {
+  return operation.kind() == v1::OPERATION_KIND_CONTRACT;
+}
+
 // The coordinator's own verdict: a migration's turn came and it could not even be tried.
 bool IsBlocked(const v1::RunError& error) {
-  return error.reason() == kReasonBlocked || error.reason() == kReasonNoFitAgent;
+  return error.reason() == kReasonBlocked || error.reason() == kReasonNoFitAgent ||
+         error.reason() == kReasonDeadline;
+}
+
+// What of `operation` is blocked, and by what.
+std::string WhatIsBlocked(const v1::Operation& operation, const std::string& why) {
+  if (!IsContract(operation)) {
+    return absl::StrCat("the upgrade is blocked", why.empty() ? "" : ": ", why);
+  }
+  if (operation.error().reason() == kReasonBlocked && !why.empty()) return why;
+  return absl::StrCat("contract ", operation.target(), " did not run", why.empty() ? "" : ": ",
+                      why);
 }
 
 absl::Status Blocked(const v1::Operation& operation) {
   const std::string why = operation.error().message();
   const std::string hint = operation.error().hint();
   return base::MakeError(absl::StatusCode::kFailedPrecondition, operation.error().reason(),
-                         absl::StrCat("the upgrade is blocked", why.empty() ? "" : ": ", why),
+                         WhatIsBlocked(operation, why),
                          {{"operation_id", operation.operation_id()},
                           {"version", absl::StrCat(operation.error().version())},
                           {"applied", absl::StrCat(operation.applied())},
                           {"effect", absl::StrCat("the database is at ", operation.applied())}},
-                         hint.empty() ? "`lockstep plan` shows what is in the way" : hint);
+                         !hint.empty()           ? hint
+                         : IsContract(operation) ? "`lockstep blockers` shows who is in the way"
+                                                 : "`lockstep plan` shows what is in the way");
 }
 
 }  // namespace
@@ -133,6 +150,11 @@ std::string ProgressLine(const v1::Operation& operation, absl::Duration since) {
       absl::StrAppend(&line, "  waits for its lock: ", LockWaitText(step.lock_wait()));
     }
     return line;
+  }
+  if (IsContract(operation) && !HasEnded(operation)) {
+    const bool cancelling = operation.state() == v1::OPERATION_STATE_CANCELLING;
+    const std::string why = cancelling ? StateWord(operation.state()) : operation.waiting_for();
+    return absl::StrCat("contract ", operation.target(), why.empty() ? "" : ": ", why);
   }
   if (paused) {
     return absl::StrCat("paused at ", operation.applied(), " of ", operation.target(),
@@ -165,6 +187,12 @@ absl::Status WithReattach(const absl::Status& status, absl::string_view operatio
 }
 
 std::string EndText(const v1::Operation& operation) {
+  if (IsContract(operation)) {
+    const absl::Duration took =
+        convert::FromProto(operation.ended_at()) - convert::FromProto(operation.created_at());
+    return absl::StrCat("contract ", operation.target(), " has run (", DurationText(took),
+                        " after it was asked for)\n");
+  }
   const std::string waiting = ContractsWaiting(
       {operation.contracts_waiting().begin(), operation.contracts_waiting().end()});
   return absl::StrCat("applied ", operation.applied(), "\n", waiting, waiting.empty() ? "" : "\n");

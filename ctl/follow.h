@@ -38,7 +38,8 @@ void ShowProgress(Progress& progress, const v1::Operation& operation);
 // `transactional` tells whether the failed version ran inside a transaction; absent when unknown.
 absl::Status OutcomeOf(const v1::Operation& operation, std::optional<bool> transactional);
 
-// What is printed of an operation that reached its target: "applied 16", and contracts that wait.
+// What is printed of an operation that reached its target: "applied 16", and contracts that wait;
+// "contract 13 has run".
 std::string EndText(const v1::Operation& operation);
 
 // Adds the command that re-attaches to `operation_id` to an error that left it running.

@@ -166,22 +166,55 @@ std::string ServiceTable(const v1::ClusterStatus& status, const Style& style, in
                       notes.empty() ? "" : "\n", notes);
 }
 
+// The contract that is under way beside the upgrade; "" for none.
+std::string ContractLine(const v1::ClusterStatus& status, const Style& style) {
+  if (!status.has_contract()) return "";
+  const v1::Operation& contract = status.contract();
+  return absl::StrCat("CONTRACT  ", Sanitize(contract.operation_id()), "  ",
+                      style.Paint(ToneOf(contract.state()), StateWord(contract.state())), "  ",
+                      Sanitize(ProgressLine(contract, absl::ZeroDuration())), "\n");
+}
+
+// "1 contract waiting: 13 (blocked by platform-core). Run `lockstep blockers 13`"; "" for none.
+std::string WaitingText(const v1::ClusterStatus& status) {
+  const auto& contracts = status.waiting_contracts();
+  if (contracts.empty()) {
+    const auto& versions = status.chain().contracts_waiting();
+    return ContractsWaiting({versions.begin(), versions.end()});
+  }
+  std::vector<std::string> named;
+  bool blocked = false;
+  for (const v1::WaitingContract& contract : contracts) {
+    blocked = blocked || contract.concerned() > 0;
+    const std::string by = absl::StrJoin(contract.services(), ", ");
+    named.push_back(absl::StrCat(
+        contract.version(),
+        by.empty() ? "" : absl::StrCat(" (blocked by ", by, ")")));
+  }
+  const int32_t first = contracts.at(0).version();
+  return absl::StrCat(Count(contracts.size(), "contract"), " waiting: ",
+                      absl::StrJoin(named, ", "), ". Run `lockstep ",
+                      blocked ? "blockers" : "contract",
+                      contracts.size() == 1 || !blocked ? absl::StrCat(" ", first) : "", "`");
+}
+
 std::string Tail(const v1::ClusterStatus& status) {
   std::string text;
   for (const v1::Backfill& backfill : status.backfills()) {
     absl::StrAppend(&text, "backfill ", Sanitize(backfill.name()), ": ", Sanitize(backfill.state()),
                     "\n");
   }
-  const auto& contracts = status.chain().contracts_waiting();
-  const std::string waiting = ContractsWaiting({contracts.begin(), contracts.end()});
-  if (!waiting.empty()) absl::StrAppend(&text, waiting, "\n");
+  if (const std::string waiting = WaitingText(status); !waiting.empty()) {
+    absl::StrAppend(&text, Sanitize(waiting), "\n");
+  }
   return text.empty() ? "" : absl::StrCat("\n", text);
 }
 
 }  // namespace
 
 std::string StatusText(const v1::ClusterStatus& status, const Style& style, int width) {
-  return absl::StrCat(Heading(status), UpgradeLine(status, style), ExpiryLine(status, style), "\n",
+  return absl::StrCat(Heading(status), UpgradeLine(status, style),
+                      ContractLine(status, style), ExpiryLine(status, style), "\n",
                       ServiceTable(status, style, width), Tail(status));
 }
 

@@ -43,7 +43,7 @@ absl::StatusOr<v1::Operation> Start(Context& context, const Arguments& arguments
   request.set_actor(Actor());
   request.set_reason(arguments.Text("--reason"));
   if (absl::Duration idle;
-      absl::ParseDuration(arguments.Text("--terminate-idle-blockers"), &idle)) {
+      ParseTimeSpan(arguments.Text("--terminate-idle-blockers"), &idle)) {
     *request.mutable_terminate_idle_blockers() = convert::ToProto(idle);
   }
   context.console.Detail(absl::StrCat("request id ", Sanitize(request.request_id())));

@@ -1,6 +1,7 @@
 #include "coordinator/operation/contract_flow.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -248,6 +249,18 @@ bool AreClientsInTheWay(const ContractFacts& facts, bool accept_unknown) {
   return std::any_of(facts.clients.begin(), facts.clients.end(), [&](const ClientGroup& client) {
     return client.leftover || !accept_unknown;
   });
+}
+
+std::vector<std::string> ShortNames(const std::vector<std::string>& touches) {
+  // A name with its schema comes together with the one without it.
+  const std::set<std::string> names(touches.begin(), touches.end());
+  std::vector<std::string> shorter;
+  for (const std::string& name : names) {
+    const size_t dot = name.find('.');
+    if (dot != std::string::npos && names.contains(name.substr(dot + 1))) continue;
+    shorter.push_back(name);
+  }
+  return shorter;
 }
 
 ContractStep NextContractStep(const OperationRow& operation, const ContractFacts& facts,

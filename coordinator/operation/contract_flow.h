@@ -18,6 +18,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -67,6 +68,10 @@ std::string DescribeClients(const ContractFacts& facts);
 // Whether these connections hold the contract up: leftovers always, undeclared ones unless that was
 // accepted.
 bool AreClientsInTheWay(const ContractFacts& facts, bool accept_unknown);
+
+// What a contract touches, for a person: names without the schema they are looked up in anyway, and
+// a table but once when it is touched as a whole.
+std::vector<std::string> ShortNames(const std::vector<std::string>& touches);
 
 }  // namespace lockstep::coordinator
 

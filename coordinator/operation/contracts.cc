@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "coordinator/fleet/gate_rule.h"
 #include "coordinator/operation/operations.h"
@@ -49,6 +50,12 @@ absl::Status Blocked(const ContractFacts& facts, const std::string& why, const s
     blockers.resize(kMaxBlockers);
     blockers.push_back({"session", absl::StrCat("and ", more, " more"), "`lockstep blockers`"});
   }
+  const std::vector<std::string> names =
+      ShortNames(facts.touches.value_or(std::vector<std::string>()));
+  blockers.insert(blockers.begin(),
+                  {"contract", absl::StrCat(facts.version, " ", facts.title),
+                   names.empty() ? "may touch anything"
+                                 : absl::StrCat("touches ", absl::StrJoin(names, ", "))});
   base::ErrorInfo info{
       .reason = kReasonBlocked,
       .metadata = {{"version", absl::StrCat(facts.version)}, {"title", facts.title}, {"why", why}},

@@ -4,6 +4,7 @@
 #include "absl/strings/str_format.h"
 
 #include "coordinator/rpc/unary.h"
+#include "coordinator/wire/contract_to_proto.h"
 #include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/review_to_proto.h"
 #include "coordinator/wire/to_proto.h"
@@ -91,6 +92,18 @@ absl::Status ReleaseServiceImpl::DoStart(const v1::StartUpgradeRequest& proto,
                    operations_->StartUpgrade(request, proto.plan_digest()));
   *response.mutable_operation() = ToProto(view);
   return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* ReleaseServiceImpl::StartContract(grpc::CallbackServerContext* context,
+                                                            const v1::StartContractRequest* request,
+                                                            v1::StartContractResponse* response) {
+  return RunUnary(context, workers_, [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const ContractRequest checked, FromProto(*request));
+    ASSIGN_OR_RETURN(const OperationView view,
+                     operations_->StartContract(checked, request->validate_only()));
+    *response->mutable_operation() = ToProto(view);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace lockstep::coordinator

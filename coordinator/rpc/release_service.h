@@ -1,4 +1,4 @@
-// ReleaseService: publishing, planning and starting upgrades.
+// ReleaseService: publishing, planning, and starting upgrades and contracts.
 #ifndef LOCKSTEP_COORDINATOR_RPC_RELEASE_SERVICE_H_
 #define LOCKSTEP_COORDINATOR_RPC_RELEASE_SERVICE_H_
 
@@ -24,6 +24,9 @@ class ReleaseServiceImpl : public v1::ReleaseService::CallbackService {
   grpc::ServerUnaryReactor* StartUpgrade(grpc::CallbackServerContext* context,
                                          const v1::StartUpgradeRequest* request,
                                          v1::StartUpgradeResponse* response) override;
+  grpc::ServerUnaryReactor* StartContract(grpc::CallbackServerContext* context,
+                                          const v1::StartContractRequest* request,
+                                          v1::StartContractResponse* response) override;
 
  private:
   absl::Status DoPublish(const v1::PublishChainRequest& request,

@@ -7,6 +7,7 @@
 #include "coordinator/rpc/chain_export.h"
 #include "coordinator/rpc/status_service.h"
 #include "coordinator/rpc/unary.h"
+#include "coordinator/wire/contract_to_proto.h"
 #include "coordinator/wire/from_proto.h"
 #include "coordinator/wire/lists.h"
 #include "coordinator/wire/to_proto.h"
@@ -68,6 +69,19 @@ absl::Status StatusServiceImpl::DoListInstances(const v1::ListInstancesRequest& 
     response.set_next_page_token(instances.back().session.declaration.session_id);
   }
   return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* StatusServiceImpl::ListBlockers(grpc::CallbackServerContext* context,
+                                                          const v1::ListBlockersRequest* request,
+                                                          v1::ListBlockersResponse* response) {
+  return RunUnary(context, workers_, [this, request, response]() -> absl::Status {
+    if (request->version() < 0 || request->version() > chain::kMaxVersion) {
+      return InvalidField("version", "out of range");
+    }
+    ASSIGN_OR_RETURN(const auto contracts, sources_.operations->ListContracts(request->version()));
+    for (const ContractState& contract : contracts) *response->add_contracts() = ToProto(contract);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* StatusServiceImpl::ListLeases(grpc::CallbackServerContext* context,

@@ -29,6 +29,12 @@ std::string Essence(v1::ClusterStatus status) {
   if (status.has_operation() && status.operation().has_running()) {
     status.mutable_operation()->mutable_running()->clear_elapsed();
   }
+  if (status.has_contract()) {
+    v1::Operation& contract = *status.mutable_contract();
+    if (contract.has_running()) contract.mutable_running()->clear_elapsed();
+    contract.mutable_contract()->clear_quiet();
+    for (auto& group : *contract.mutable_contract()->mutable_groups()) group.clear_last_seen();
+  }
   return status.SerializeAsString();
 }
 

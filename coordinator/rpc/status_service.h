@@ -33,6 +33,9 @@ class StatusServiceImpl : public v1::StatusService::CallbackService {
   grpc::ServerUnaryReactor* ListInstances(grpc::CallbackServerContext* context,
                                           const v1::ListInstancesRequest* request,
                                           v1::ListInstancesResponse* response) override;
+  grpc::ServerUnaryReactor* ListBlockers(grpc::CallbackServerContext* context,
+                                         const v1::ListBlockersRequest* request,
+                                         v1::ListBlockersResponse* response) override;
   grpc::ServerUnaryReactor* ListLeases(grpc::CallbackServerContext* context,
                                        const v1::ListLeasesRequest* request,
                                        v1::ListLeasesResponse* response) override;

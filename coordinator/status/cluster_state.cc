@@ -1,7 +1,9 @@
 #include "coordinator/status/cluster_state.h"
 
 #include <map>
+#include <utility>
 
+#include "coordinator/store/contract_store.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::coordinator {
@@ -36,6 +38,16 @@ absl::Status ReadChainPart(postgres::Connection& connection, ClusterState& state
   ASSIGN_OR_RETURN(auto pending, ReadPending(connection));
   const Plan plan = MakePlan({state.chain, std::move(pending)}, 0, false);
   state.contracts_waiting = plan.ContractsWaiting();
+  for (const PlanStep& step : plan.steps) {
+    if (step.kind != StepKind::kLeftWaiting) continue;
+    ContractWaiting waiting{.version = step.migration.version,
+                            .concerned = step.migration.concerned};
+    if (waiting.concerned > 0) {
+      ASSIGN_OR_RETURN(waiting.services, ReadConcernedServices(connection, waiting.version));
+      if (waiting.services.size() > kMaxNamed) waiting.services.resize(kMaxNamed);
+    }
+    state.waiting.push_back(std::move(waiting));
+  }
   state.pending = static_cast<int>(plan.steps.size() - state.contracts_waiting.size());
   ASSIGN_OR_RETURN(state.backfills, ReadBackfills(connection));
   return absl::OkStatus();
@@ -46,6 +58,10 @@ absl::Status ReadOperationPart(postgres::Connection& connection, Operations& ope
   ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(connection));
   if (active.has_value()) {
     ASSIGN_OR_RETURN(state.operation, operations.Describe(connection, *active));
+  }
+  ASSIGN_OR_RETURN(const auto contract, ReadActiveOperation(connection, OperationKind::kContract));
+  if (contract.has_value()) {
+    ASSIGN_OR_RETURN(state.contract, operations.Describe(connection, *contract));
   }
   ASSIGN_OR_RETURN(const auto last, ReadLastOperation(connection));
   if (last.has_value()) {

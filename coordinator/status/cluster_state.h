@@ -14,6 +14,14 @@
 
 namespace lockstep::coordinator {
 
+// A contract that has not run although its turn has come.
+struct ContractWaiting {
+  Version version = 0;
+  int64_t concerned = 0;
+  std::vector<std::string> services;  // Of those whom it concerns, worst first; at most kMaxNamed.
+};
+inline constexpr size_t kMaxNamed = 10;
+
 struct ClusterState {
   std::string database;
   std::string server_version;
@@ -24,6 +32,8 @@ struct ClusterState {
   std::vector<Version> contracts_waiting;
   std::optional<OperationView> operation;
   std::optional<OperationView> last_operation;
+  std::optional<OperationView> contract;  // The contract that has not ended.
+  std::vector<ContractWaiting> waiting;
   std::vector<InstanceState> instances;  // By service, then instance.
   std::vector<BackfillRow> backfills;
   std::optional<ExpiryBrake> expiry_brake;  // While expiry is frozen, as the leader knows.

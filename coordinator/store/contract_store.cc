@@ -167,6 +167,18 @@ absl::StatusOr<ContractFacts> ReadContractFacts(Connection& connection, Version 
   return facts;
 }
 
+absl::StatusOr<std::vector<std::string>> ReadConcernedServices(Connection& connection,
+                                                               Version version) {
+  ASSIGN_OR_RETURN(const auto result,
+                   connection.Query("SELECT g.service FROM lockstep.contract_groups($1, NULL) "
+                                    "WITH ORDINALITY g GROUP BY g.service ORDER BY "
+                                    "min(g.ordinality)",
+                                    {Param(version)}));
+  std::vector<std::string> services;
+  for (const Row& row : result.rows) services.push_back(row.Text(0));
+  return services;
+}
+
 absl::StatusOr<std::vector<Version>> ReadPendingContracts(Connection& connection) {
   ASSIGN_OR_RETURN(
       const auto result,

@@ -110,6 +110,10 @@ struct ContractFacts {
 absl::StatusOr<ContractFacts> ReadContractFacts(postgres::Connection& connection, Version version,
                                                 std::optional<absl::Time> since);
 
+// The services of those whom a contract that has not run concerns, worst first.
+absl::StatusOr<std::vector<std::string>> ReadConcernedServices(postgres::Connection& connection,
+                                                               Version version);
+
 // Contracts that have not run, by version.
 absl::StatusOr<std::vector<Version>> ReadPendingContracts(postgres::Connection& connection);
 

@@ -125,6 +125,14 @@ RunError FromProto(const v1::RunError& proto) {
       .lock = proto.has_lock_wait() ? std::optional(FromProto(proto.lock_wait())) : std::nullopt};
 }
 
+absl::StatusOr<absl::Duration> TerminateIdleOf(const google::protobuf::Duration& proto) {
+  const absl::Duration idle = convert::FromProto(proto);
+  if (idle < kMinIdle || idle > kMaxIdle) {
+    return InvalidField("terminate_idle_blockers", "must be 1 s to 1 h");
+  }
+  return idle;
+}
+
 absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& proto) {
   if (proto.request_id().empty()) return InvalidField("request_id", "must not be empty");
   RETURN_IF_ERROR(CheckText("request_id", proto.request_id(), kMaxRequestId));
@@ -136,10 +144,7 @@ absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& proto) {
                          .actor = proto.actor(),
                          .reason = proto.reason()};
   if (!proto.has_terminate_idle_blockers()) return request;
-  request.terminate_idle = convert::FromProto(proto.terminate_idle_blockers());
-  if (*request.terminate_idle < kMinIdle || *request.terminate_idle > kMaxIdle) {
-    return InvalidField("terminate_idle_blockers", "must be 1 s to 1 h");
-  }
+  ASSIGN_OR_RETURN(request.terminate_idle, TerminateIdleOf(proto.terminate_idle_blockers()));
   return request;
 }
 

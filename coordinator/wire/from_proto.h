@@ -23,6 +23,9 @@ inline constexpr size_t kMaxRequestId = 128;
 // The request as the operations take it; the limits of its texts are checked.
 absl::StatusOr<UpgradeRequest> FromProto(const v1::StartUpgradeRequest& request);
 
+// For how long a session must be idle in a transaction to be ended: 1 s to 1 h.
+absl::StatusOr<absl::Duration> TerminateIdleOf(const google::protobuf::Duration& proto);
+
 LeaseToken FromProto(const v1::LeaseToken& token);
 // Texts are cut and blockers left out where there is more than an agent of ours would send.
 RunError FromProto(const v1::RunError& error);

@@ -1,5 +1,6 @@
 #include "coordinator/wire/to_proto.h"
 
+#include "coordinator/wire/contract_to_proto.h"
 #include "coordinator/wire/lists.h"
 #include "engine/sql/preamble.h"
 #include "proto/convert/time.h"
@@ -203,7 +204,8 @@ v1::Operation ToProto(const OperationView& view) {
   const OperationRow& row = view.row;
   v1::Operation proto;
   proto.set_operation_id(row.operation_id);
-  proto.set_kind(v1::OPERATION_KIND_UPGRADE);
+  proto.set_kind(row.kind == OperationKind::kContract ? v1::OPERATION_KIND_CONTRACT
+                                                      : v1::OPERATION_KIND_UPGRADE);
   proto.set_state(StateOf(row.state));
   proto.set_target(row.target);
   proto.set_start_version(row.start_version);
@@ -222,6 +224,7 @@ v1::Operation ToProto(const OperationView& view) {
   if (row.terminate_idle.has_value()) {
     *proto.mutable_terminate_idle_blockers() = ToProto(*row.terminate_idle);
   }
+  if (view.contract.has_value()) *proto.mutable_contract() = ToProto(*view.contract);
   return proto;
 }
 
@@ -236,6 +239,13 @@ v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity) {
   if (state.operation.has_value()) *proto.mutable_operation() = ToProto(*state.operation);
   if (state.last_operation.has_value()) {
     *proto.mutable_last_operation() = ToProto(*state.last_operation);
+  }
+  if (state.contract.has_value()) *proto.mutable_contract() = ToProto(*state.contract);
+  for (const ContractWaiting& waiting : state.waiting) {
+    v1::WaitingContract* const contract = proto.add_waiting_contracts();
+    contract->set_version(waiting.version);
+    contract->set_concerned(static_cast<int32_t>(waiting.concerned));
+    for (const std::string& name : waiting.services) contract->add_services(name);
   }
   v1::ServiceStatus* service = nullptr;
   for (const InstanceState& instance : state.instances) {

@@ -123,7 +123,7 @@ TEST_F(ContractOperationTest, WithoutWaitingItIsRefusedAndEverybodyNamed) {
     const auto refused = operations_->StartContract(request, validate_only);
     ASSERT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition, "BLOCKED"));
     EXPECT_THAT(std::string(refused.status().message()), HasSubstr("2 of 3 instances"));
-    EXPECT_EQ(base::GetErrorInfo(refused.status())->blockers.size(), 2);
+    EXPECT_EQ(base::GetErrorInfo(refused.status())->blockers.size(), 3);  // The contract itself first.
   }
   SayGoodbye(one);
   SayGoodbye(two);

@@ -28,6 +28,22 @@ TEST(ParseLine, ReadsACommandWithItsFlags) {
   EXPECT_EQ(line.arguments.Number("--request-id"), std::nullopt);
 }
 
+TEST(ParseTimeSpan, KnowsDays) {
+  const auto read = [](absl::string_view text) {
+    absl::Duration duration = absl::Seconds(-1);
+    return ParseTimeSpan(text, &duration) ? duration : absl::Seconds(-1);
+  };
+  EXPECT_EQ(read("90s"), absl::Seconds(90));
+  EXPECT_EQ(read("7d"), absl::Hours(168));
+  EXPECT_EQ(read("1d12h"), absl::Hours(36));
+  for (const char* wrong :
+       {"", "0s", "0d", "-1d", "1d-2h", "-5s", "d", "7", "7days", "inf", "1h2d", "99999999999d"}) {
+    EXPECT_EQ(read(wrong), absl::Seconds(-1)) << wrong;
+  }
+  EXPECT_EQ(ParseLine({"pins", "add", "shop", "--for", "2d"}).arguments.Duration("--for"),
+            absl::Hours(48));
+}
+
 TEST(ParseLine, TakesGlobalFlagsBeforeAndAfterTheCommand) {
   const ParsedLine line = ParseLine({"--address", "a:1", "-o", "json", "status", "--address", "b:2",
                                      "--timeout", "90s", "-q", "--no-input", "--color=never"});

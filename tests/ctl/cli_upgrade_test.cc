@@ -326,55 +326,5 @@ TEST_F(Upgrade, AsksAPersonAndTakesYesForYes) {
   EXPECT_THAT(result.out, HasSubstr("applied 2 (2 migrations in 1.2 s)"));
 }
 
-TEST_F(Upgrade, RunsASingleContract) {
-  v1::PlanUpgradeRequest planned;
-  fake_.plan = [&](const auto& request, auto* plan) {
-    planned = request;
-    plan->set_applied(2);
-    AddStep(plan, 1, "drop_legacy_role");
-    return absl::OkStatus();
-  };
-  EXPECT_EQ(CodeOf(RunLockstep(fake_, {"contract", "1"})), 0);
-  EXPECT_EQ(planned.target(), 1);
-  EXPECT_TRUE(planned.contracts());
-  EXPECT_TRUE(started_.contracts());
-}
-
-TEST_F(Upgrade, NamesTheInstancesThatAContractWaitsFor) {
-  fake_.plan = [](const auto&, auto* plan) {
-    AddStep(plan, 1, "drop_legacy_role");
-    plan->mutable_migrations(0)->set_left_waiting(true);
-    return absl::OkStatus();
-  };
-  fake_.get_status = [](const auto&, v1::GetStatusResponse* response) {
-    auto* service = response->mutable_status()->add_services();
-    service->set_service("core");
-    for (int adapted_to : {0, 1}) {
-      auto* instance = service->add_instances();
-      instance->set_instance("pod");
-      instance->set_build("8d02b17");
-      instance->set_adapted_to(adapted_to);
-      instance->mutable_last_seen()->set_seconds(4);
-    }
-    return absl::OkStatus();
-  };
-  const CommandResult result = RunLockstep(fake_, {"contract", "1"});
-  EXPECT_EQ(CodeOf(result), 5);
-  EXPECT_EQ(result.err,
-            "error: contract 1 is blocked: live instances still need the old shape\n"
-            "  core@8d02b17  pod  adapted to 0, heard from 4s ago\n"
-            "  hint: deploy builds that are adapted to 1, then `lockstep contract 1`\n");
-  EXPECT_EQ(started_.request_id(), "");
-}
-
-TEST_F(Upgrade, RefusesAContractThatWouldNotRunAlone) {
-  const CommandResult result = RunLockstep(fake_, {"contract", "2"});
-  EXPECT_EQ(CodeOf(result), 5);
-  EXPECT_EQ(result.err,
-            "error: contract 2 cannot run alone: 1, 2 would run\n"
-            "  hint: `lockstep upgrade --to 2 --contracts`\n");
-  EXPECT_EQ(CodeOf(RunLockstep(fake_, {"contract", "two"})), 2);
-}
-
 }  // namespace
 }  // namespace lockstep::testing

@@ -55,6 +55,10 @@ class FakeCoordinator::Release final : public v1::ReleaseService::Service {
                             v1::StartUpgradeResponse* response) override {
     return Reply(fake_, fake_.start, *request, response);
   }
+  grpc::Status StartContract(grpc::ServerContext*, const v1::StartContractRequest* request,
+                             v1::StartContractResponse* response) override {
+    return Reply(fake_, fake_.start_contract, *request, response);
+  }
 
  private:
   FakeCoordinator& fake_;
@@ -110,6 +114,10 @@ class FakeCoordinator::Status final : public v1::StatusService::Service {
   grpc::Status ListInstances(grpc::ServerContext*, const v1::ListInstancesRequest* request,
                              v1::ListInstancesResponse* response) override {
     return Reply(fake_, fake_.list_instances, *request, response);
+  }
+  grpc::Status ListBlockers(grpc::ServerContext*, const v1::ListBlockersRequest* request,
+                            v1::ListBlockersResponse* response) override {
+    return Reply(fake_, fake_.list_blockers, *request, response);
   }
   grpc::Status ListLeases(grpc::ServerContext*, const v1::ListLeasesRequest* request,
                           v1::ListLeasesResponse* response) override {

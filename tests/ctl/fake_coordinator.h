@@ -46,6 +46,7 @@ class FakeCoordinator {
   Answer<v1::PublishChainRequest, v1::PublishChainResponse> publish;
   Answer<v1::PlanUpgradeRequest, v1::PlanUpgradeResponse> plan;
   Answer<v1::StartUpgradeRequest, v1::StartUpgradeResponse> start;
+  Answer<v1::StartContractRequest, v1::StartContractResponse> start_contract;
   Answer<v1::GetOperationRequest, v1::GetOperationResponse> get_operation;
   Answer<v1::ListOperationsRequest, v1::ListOperationsResponse> list_operations;
   Answer<v1::CancelOperationRequest, v1::CancelOperationResponse> cancel;
@@ -54,6 +55,7 @@ class FakeCoordinator {
   Answer<v1::EvictInstanceRequest, v1::EvictInstanceResponse> evict;
   Answer<v1::RetryOperationRequest, v1::RetryOperationResponse> retry;
   Answer<v1::ListInstancesRequest, v1::ListInstancesResponse> list_instances;
+  Answer<v1::ListBlockersRequest, v1::ListBlockersResponse> list_blockers;
   Answer<v1::ListLeasesRequest, v1::ListLeasesResponse> list_leases;
   Answer<v1::ListEventsRequest, v1::ListEventsResponse> list_events;
   std::function<absl::Status(const v1::WatchEventsRequest& request,

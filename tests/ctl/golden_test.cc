@@ -15,6 +15,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
+#include "ctl/blockers_view.h"
 #include "ctl/command.h"
 #include "ctl/doctor.h"
 #include "ctl/help.h"
@@ -142,6 +143,18 @@ TEST(Golden, StatusOfAServiceWithASuspect) {
   const v1::ClusterStatus fleet = samples::Fleet();
   ExpectTable("status-suspect", [&fleet](const Style& style, int width) {
     return ServiceText(fleet, *FindService(fleet, "platform-core"), style, width);
+  });
+}
+
+TEST(Golden, Blockers) {
+  ExpectTable("blockers", [](const Style& style, int width) {
+    return ContractText(samples::Contract(), style, width, /*wide=*/false);
+  });
+}
+
+TEST(Golden, BlockersWide) {
+  ExpectTable("blockers-wide", [](const Style& style, int width) {
+    return ContractText(samples::Contract(), style, width, /*wide=*/true);
   });
 }
 

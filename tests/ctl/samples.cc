@@ -99,6 +99,17 @@ v1::ClusterStatus Fleet() {
   status.mutable_chain()->set_head(16);
   status.mutable_chain()->set_pending(3);
   status.mutable_chain()->add_contracts_waiting(13);
+  auto* waiting = status.add_waiting_contracts();
+  waiting->set_version(13);
+  waiting->set_concerned(2);
+  waiting->add_services("simulation-engine");
+  waiting->add_services("platform-core");
+  auto* contract = status.mutable_contract();
+  contract->set_operation_id("op-91bc");
+  contract->set_kind(v1::OPERATION_KIND_CONTRACT);
+  contract->set_state(v1::OPERATION_STATE_RUNNING);
+  contract->set_target(13);
+  contract->set_waiting_for("drains: 1 of 3 instances has left; still there: platform-core 1 live");
   status.mutable_read_at()->set_seconds(kNow);
   status.mutable_expiry_frozen()->set_silent(6);
   status.mutable_expiry_frozen()->set_sessions(20);
@@ -117,6 +128,47 @@ v1::ClusterStatus Fleet() {
   backfill->set_name("journey_backfill_v1");
   backfill->set_state("not run");
   return status;
+}
+
+v1::ContractState Contract() {
+  v1::ContractState contract;
+  contract.set_version(13);
+  contract.set_title("drop_legacy_role");
+  contract.add_touches("users.legacy_role");
+  contract.set_barrier(13);
+  contract.set_barrier_owner("ann@laptop");
+  contract.mutable_barrier_deadline()->set_seconds(kNow + 7 * 24 * 3600);
+  contract.set_operation_id("op-91bc");
+  contract.set_phase(v1::CONTRACT_PHASE_DRAINING);
+  contract.mutable_soak()->set_seconds(3600);
+  contract.set_concerned(2);
+  contract.set_counting(31);
+  auto* group = contract.add_groups();
+  group->set_service("simulation-engine");
+  group->set_build("a41f0d3");
+  group->set_adapted_to(12);
+  group->set_suspect(1);
+  group->mutable_oldest()->set_seconds(kNow - 3 * 24 * 3600);
+  group = contract.add_groups();
+  group->set_service("platform-core");
+  group->set_build("8d02b17");
+  group->set_adapted_to(12);
+  group->set_live(1);
+  group->set_gone(1);
+  group->set_connected(1);
+  group->mutable_last_seen()->set_seconds(4);
+  group->mutable_oldest()->set_seconds(kNow - 3600);
+  auto* client = contract.add_clients();
+  client->set_role("bi");
+  client->set_application_name("metabase");
+  client->set_address("10.2.0.7");
+  client->set_connections(4);
+  client->set_locks(1);
+  client->set_pid(4711);
+  client->set_state("idle in transaction");
+  client->mutable_oldest()->set_seconds(kNow - 600);
+  client->set_query("SELECT legacy_role FROM users");
+  return contract;
 }
 
 v1::PlanUpgradeResponse Plan() {

@@ -13,6 +13,8 @@ namespace lockstep::ctl::samples {
 
 // Version 14 of 16 runs; services that serve, wait, are refused, are lost; a contract waits.
 v1::ClusterStatus Fleet();
+// Contract 13 drains: one of three instances has left, one is suspect, a client is undeclared.
+v1::ContractState Contract();
 // Three migrations run, one contract is left waiting, one title is long.
 v1::PlanUpgradeResponse Plan();
 // Applied, running, pending and waiting migrations.

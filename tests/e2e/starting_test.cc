@@ -32,7 +32,9 @@ class StartingTest : public ::testing::Test {
     cluster_.WriteMigration("002_drop_nickname.sql", "ALTER TABLE users DROP COLUMN nickname");
     ASSERT_EQ(cluster_.Ctl({"publish"}).exit->code, 0);
   }
-  CommandResult Contract() { return cluster_.Ctl({"contract", "2", "--yes"}); }
+  CommandResult Contract() {
+    return cluster_.Ctl({"contract", "2", "--accept-unknown", "the test itself", "--yes"});
+  }
 
   // Runs `lockstep-agent wait` to its end.
   std::optional<ExitStatus> Wait(std::vector<std::string> flags,

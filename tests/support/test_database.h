@@ -53,6 +53,8 @@ class TestDatabase {
   postgres::Result Query(const std::string& sql, const std::vector<postgres::Value>& params = {});
   // The text of the only value of the only row; "NULL" for NULL.
   std::string Scalar(const std::string& sql, const std::vector<postgres::Value>& params = {});
+  // Ends the connection that Query, Scalar and RunScript use; the next of them makes another.
+  void Disconnect() { connection_.reset(); }
   // Runs several statements.
   void RunScript(const std::string& sql);
 
