@@ -2,6 +2,7 @@
 // way back.
 #include "engine/apply/outcome.h"
 
+#include <atomic>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -52,13 +53,21 @@ TEST(CommitInDoubt, ThatNeverArrivedIsNotAppliedAndMayBeTriedAgain) {
 TEST(CommitInDoubt, IsWaitedForWhileTheTransactionIsStillOpen) {
   LeasedDatabase db;
   db.Publish("CREATE TABLE a (id int)");
-  const absl::Duration linger = absl::Milliseconds(700);
-  CuttingProxy proxy(db.db().server(), CommitMessage(), linger);
+  CuttingProxy proxy(db.db().server(), CommitMessage(), AfterCut::kKeepServer);
   apply::RunSpec spec = db.LeaseAll();
   absl::StrAppend(&spec.conninfo, " host=", proxy.directory());
-  const absl::Time start = absl::Now();
-  const RunResult result = LeasedDatabase::Apply(spec);
-  EXPECT_GE(absl::Now() - start, linger);
+  std::atomic<bool> returned = false;
+  RunResult result;
+  std::thread runner([&] {
+    result = LeasedDatabase::Apply(spec);
+    returned = true;
+  });
+  // The second question comes when the first was answered.
+  EXPECT_TRUE(Eventually([&] { return proxy.connections_since_cut() >= 2; }));
+  EXPECT_FALSE(returned);
+  proxy.TellServer();
+  runner.join();
+  EXPECT_TRUE(proxy.was_cut());
   EXPECT_EQ(result.outcome, RunOutcome::kFailed);
   EXPECT_EQ(db.HistorySize(), 0);
 }

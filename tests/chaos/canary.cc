@@ -38,10 +38,8 @@ constexpr absl::Duration kFailoverShadow = absl::Seconds(30);
 // A service that did not run for so long looks at its session before it queries again.
 constexpr absl::Duration kGap = absl::Seconds(1);
 
-volatile std::sig_atomic_t g_stop = 0;
-
 struct Arguments {
-  std::string conninfo, service, instance, loss, queries, directory;
+  std::string conninfo, service, instance, loss, queries, directory, session;
   int needs = 0;
 };
 
@@ -61,19 +59,15 @@ class Canary {
 
   int Run() {
     absl::Time last = absl::Now();
-    for (int round = 0; g_stop == 0; ++round) {
-      if (!Connected()) {
-        absl::SleepFor(kPause);
-        continue;
-      }
+    for (int round = 0; !Stopped(kPause); ++round) {
+      if (!Connected()) continue;
       if (round % kRoundsPerLook == 0 || absl::Now() - last > kGap) {
         if (!LookAtSession(round == 0)) return 3;
       }
       for (const std::string& query : queries_) {
-        if (g_stop == 0) Ask(query);
+        if (!Stopped()) Ask(query);
       }
       last = absl::Now();
-      absl::SleepFor(kPause);
     }
     return 0;
   }
@@ -85,6 +79,16 @@ class Canary {
     std::string sqlstate;  // Empty for a connection that was lost.
     std::string message;
   };
+
+  // Whether SIGTERM, which is blocked, has come; waits for it as long as that.
+  bool Stopped(absl::Duration wait = absl::ZeroDuration()) {
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    const timespec limit = absl::ToTimespec(wait);
+    stopped_ = stopped_ || sigtimedwait(&term, nullptr, &limit) == SIGTERM;
+    return stopped_;
+  }
 
   bool Connected() {
     if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) return true;
@@ -131,24 +135,23 @@ class Canary {
       Tell("excused", what);
     } else {
       Tell("violation I7", what);
-      absl::SleepFor(absl::Seconds(1));
+      (void)Stopped(absl::Seconds(1));
     }
   }
 
-  // Looks for the own session, which is the newest of this name. Returns false when this service
-  // has to stop itself.
+  // Looks at the own session. Returns false when this service has to stop itself.
   bool LookAtSession(bool first) {
     const bool shadow_before = InShadow(kFailoverShadow);
     const Answer session = Query(absl::StrCat(
-        "SELECT coalesce((SELECT s.state FROM lockstep.session s WHERE s.service = '", a_.service,
-        "' AND s.instance = '", a_.instance, "' ORDER BY s.registered_at DESC LIMIT 1), 'none')"));
+        "SELECT coalesce((SELECT s.state FROM lockstep.session s WHERE s.session_id = '",
+        a_.session, "'), 'none')"));
     if (!session.ok) return true;
     if (first && session.value == "none" && !shadow_before && !InShadow(kFailoverShadow)) {
       Tell("violation I10", "it serves and there is no session of it");
     }
     if (session.value != "expired" && session.value != "closed") return true;
     if (a_.loss == "stop") return false;
-    if (g_stop == 0) Tell("violation I11", "it serves and its session is " + session.value);
+    if (!Stopped()) Tell("violation I11", "it serves and its session is " + session.value);
     return true;
   }
 
@@ -172,6 +175,7 @@ class Canary {
   std::vector<std::string> queries_;
   std::atomic<int64_t>* count_ = nullptr;
   PGconn* connection_ = nullptr;
+  bool stopped_ = false;
 };
 
 }  // namespace
@@ -183,15 +187,22 @@ int main(int argc, char** argv) {
         "usage: chaos_canary CONNINFO SERVICE INSTANCE keep|stop NEEDS QUERIES DIRECTORY\n");
     return 2;
   }
-  struct sigaction action {};
-  action.sa_handler = [](int) { g_stop = 1; };
-  sigaction(SIGTERM, &action, nullptr);
+  const char* const session = std::getenv("LOCKSTEP_SESSION");
+  if (session == nullptr) {
+    std::fprintf(stderr, "chaos_canary: no LOCKSTEP_SESSION: it is started by its agent\n");
+    return 2;
+  }
+  sigset_t term;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  sigprocmask(SIG_BLOCK, &term, nullptr);
   Arguments arguments{.conninfo = argv[1],
                       .service = argv[2],
                       .instance = argv[3],
                       .loss = argv[4],
                       .queries = argv[6],
                       .directory = argv[7],
+                      .session = session,
                       .needs = std::atoi(argv[5])};
   return Canary(std::move(arguments)).Run();
 }

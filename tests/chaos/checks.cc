@@ -39,6 +39,10 @@ SELECT format('version %s', m.version) FROM lockstep.migration m JOIN lockstep.h
  WHERE m.title = 'index' AND NOT EXISTS (
    SELECT FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
     WHERE c.relname = 'i_' || m.version AND i.indisvalid))"},
+    {"I8", "a session was admitted while a barrier kept it out", When::kAlways, R"(
+SELECT f.text FROM chaos.finding f WHERE f.invariant = 'I8')"},
+    {"I9", "a session was admitted while a contract in flight kept it out", When::kAlways, R"(
+SELECT f.text FROM chaos.finding f WHERE f.invariant = 'I9')"},
     {"I9", "a live session that a contract which has run concerns", When::kAlways, R"(
 SELECT format('contract %s, session %s@%s adapted to %s', m.version, s.service, s.instance, s.adapted_to)
   FROM lockstep.session s, lockstep.migration m JOIN lockstep.history h USING (version)
@@ -81,18 +85,45 @@ std::span<const Check> Checks() { return kChecks; }
 
 const char kWitness[] = R"(
 CREATE SCHEMA chaos;
-CREATE TABLE chaos.witness (revision bigint PRIMARY KEY, author text NOT NULL, concerned bigint);
+CREATE TABLE chaos.witness (revision bigint PRIMARY KEY, author text NOT NULL, concerned bigint,
+  leader text, leader_epoch bigint);
+CREATE TABLE chaos.finding (invariant text NOT NULL, text text NOT NULL);
 CREATE FUNCTION chaos.witness() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO chaos.witness VALUES (NEW.revision, session_user,
     CASE WHEN NEW.kind IN ('applied', 'adopted') AND (SELECT m.phase = 'contract' FROM lockstep.migration m
               WHERE m.version = NEW.version)
-         THEN lockstep.concerned_sessions(NEW.version) END);
+         THEN lockstep.concerned_sessions(NEW.version) END,
+    (SELECT 'chaos_coordinator_' || substring(l.address FROM '([^/]+)\.f$') FROM lockstep.leader l),
+    (SELECT l.epoch FROM lockstep.leader l));
   RETURN NULL;
 END $$;
 CREATE TRIGGER chaos_witness AFTER INSERT ON lockstep.event
   FOR EACH ROW EXECUTE FUNCTION chaos.witness();
+CREATE FUNCTION chaos.admission() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE counting text[] := '{starting,live,draining,suspect}'; k record;
+BEGIN
+  IF NEW.state <> ALL (counting) OR TG_OP = 'UPDATE' AND OLD.state = ANY (counting)
+      AND OLD.adapted_to IS NOT DISTINCT FROM NEW.adapted_to AND OLD.uses IS NOT DISTINCT FROM NEW.uses THEN
+    RETURN NULL;
+  END IF;
+  -- An instance that takes over from its reservation counted before the contract came.
+  IF EXISTS (SELECT FROM lockstep.session s WHERE s.service = NEW.service AND s.instance = NEW.instance
+      AND s.session_id <> NEW.session_id AND s.state = 'starting') THEN
+    RETURN NULL;
+  END IF;
+  FOR k IN SELECT m.version, CASE m.version WHEN c.barrier THEN 'I8' ELSE 'I9' END AS invariant
+             FROM lockstep.chain c JOIN lockstep.migration m ON m.version IN (c.barrier, c.inflight)
+            WHERE m.phase = 'contract' AND lockstep.concerns(m.version, NEW.adapted_to, NEW.uses) LOOP
+    INSERT INTO chaos.finding VALUES (k.invariant,
+      format('contract %s, %s@%s adapted to %s', k.version, NEW.service, NEW.instance, NEW.adapted_to));
+  END LOOP;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER chaos_admission AFTER INSERT OR UPDATE ON lockstep.session
+  FOR EACH ROW EXECUTE FUNCTION chaos.admission();
 )";
 
 }  // namespace lockstep::chaos

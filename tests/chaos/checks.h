@@ -26,11 +26,14 @@ struct Check {
   const char* sql;
 };
 
-// By invariant. Barriers (I8), pins (I13) and overrides (I14) get their rows with the product's.
+// By invariant. Pins (I13) and overrides (I14) get their rows with the product's.
 std::span<const Check> Checks();
 
-// Installed once, after the first coordinator made schema lockstep: keeps with each event which
-// login wrote it, and of a contract that is applied how many sessions it concerned.
+// Installed once, after the first coordinator made schema lockstep. Triggers that see what no later
+// snapshot tells: with each event which login wrote it, who led, and of a contract that is applied
+// how many sessions it concerned; and who is admitted while a contract keeps it out (I8, I9). An
+// admission holds a key share on the chain's row, and whoever raises a barrier or puts a contract
+// in flight changes a key of it, so what the trigger sees is what the admission was judged by.
 extern const char kWitness[];
 
 }  // namespace lockstep::chaos

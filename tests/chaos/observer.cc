@@ -27,7 +27,7 @@ SELECT c.applied, c.head, c.incarnation, c.revision, l.epoch, coalesce(l.lease_i
 
 constexpr char kEvents[] = R"(
 SELECT e.revision, e.kind, coalesce(e.version, 0), coalesce((e.detail ->> 'lease_epoch')::bigint, 0),
-       coalesce(w.author, ''), coalesce(w.concerned, 0)
+       coalesce(w.author, ''), coalesce(w.concerned, 0), coalesce(w.leader, ''), coalesce(w.leader_epoch, 0)
   FROM lockstep.event e LEFT JOIN chaos.witness w USING (revision)
  WHERE e.revision > )";
 
@@ -104,15 +104,7 @@ absl::Status Observer::Snapshot(Look* look, bool checks) {
   return RunChecks(When::kAlways);
 }
 
-void Observer::ForgetTimeline(const Look& look) {
-  if (previous_.timeline != 0) {
-    journal_->Count("timelines lost");
-    journal_->Note(absl::StrCat("timeline ", look.timeline, ": applied ", look.applied, " (was ",
-                                previous_.applied, "), head ", look.head, " (was ", previous_.head,
-                                ")"));
-    journal_->Count("versions lost with their commits",
-                    std::max(0, previous_.applied - look.applied));
-  }
+void Observer::ForgetTimeline() {
   incarnation_before_ = previous_.incarnation;
   revision_ = lease_epoch_ = leader_epoch_ = 0;
   replay_ = Replay();
@@ -131,7 +123,7 @@ absl::Status Observer::ReadChain(Look* look) {
            .first = row.Int(10)};
   const bool forked = look->timeline != previous_.timeline;
   if (forked) {
-    ForgetTimeline(*look);
+    ForgetTimeline();
   } else {
     if (look->applied < previous_.applied) {
       journal_->Violation(
@@ -217,6 +209,8 @@ absl::Status Observer::ReadEvents(const Look& look) {
                       .version = row.Int(2),
                       .lease_epoch = row.Long(3),
                       .author = row.Text(4),
+                      .leader = row.Text(6),
+                      .leader_epoch = row.Long(7),
                       .concerned = row.Long(5)};
     for (const Finding& finding : replay_.Add(event)) {
       journal_->Violation(finding.invariant, finding.text);
@@ -258,6 +252,14 @@ absl::Status Observer::RunChecks(When when) {
 }
 
 void Observer::Progress(const Look& look) {
+  if (previous_.timeline != 0 && look.timeline != previous_.timeline) {
+    journal_->Count("timelines lost");
+    journal_->Note(absl::StrCat("timeline ", look.timeline, ": applied ", look.applied, " (was ",
+                                previous_.applied, "), head ", look.head, " (was ", previous_.head,
+                                ")"));
+    journal_->Count("versions lost with their commits",
+                    std::max(0, previous_.applied - look.applied));
+  }
   previous_ = look;
   base::MutexLock lock(mu_);
   last_ = look;

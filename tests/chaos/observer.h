@@ -85,7 +85,7 @@ class Observer {
   absl::Status ReadEvents(const Look& look);
   absl::Status RunChecks(When when);
   absl::Status CheckCounter();
-  void ForgetTimeline(const Look& look);
+  void ForgetTimeline();
   void Progress(const Look& look);
   absl::StatusOr<postgres::Result> Query(const std::string& sql);
 

@@ -13,7 +13,8 @@ namespace {
 
 constexpr char kUsage[] =
     R"(Usage: chaos_suite [--minutes M | --seconds S] [--seed N] [--faults LIST | --without LIST]
-                   [--agents N] [--time-scale X] [--no-indexes] [--keep-dir] [--list]
+                   [--agents N] [--time-scale X] [--no-indexes] [--allow-missing] [--keep-dir]
+                   [--list]
 
 Three coordinators, agents, PostgreSQL with a standby, services that roll, and faults, for M minutes
 (5). Ends with a report; exits with 1 when an invariant was violated, or when a fault that was armed
@@ -24,6 +25,7 @@ never happened, and names the directory that has all logs.
   --agents N       instances of services (9)
   --time-scale X   the coordinators' durations are divided by it (10)
   --no-indexes     no migrations outside a transaction
+  --allow-missing  a fault or a situation that never came about is told only, as for short runs
   --keep-dir       keep the directory also when all is well
 )";
 
@@ -71,6 +73,8 @@ absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
       options.keep = true;
     } else if (flag == "--no-indexes") {
       options.indexes = false;
+    } else if (flag == "--allow-missing") {
+      options.allow_missing = true;
     } else if (flag == "--list") {
       options.list = true;
     } else if (const auto it = valued.find(flag); it != valued.end() && i + 1 < argc) {

@@ -25,7 +25,7 @@ using testing::ProgramPath;
 using testing::Subprocess;
 
 constexpr absl::Duration kRestartPause = absl::Milliseconds(300);
-constexpr absl::Duration kDrainPatience = absl::Seconds(20);
+constexpr absl::Duration kDrainPatience = absl::Seconds(60);
 // Before --time-scale. Nobody attests that an agent was killed, and contracts wait for its session
 // until then.
 constexpr char kSuspectExpiry[] = "150s";
@@ -46,7 +46,7 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
 }
 
 std::string RoleOf(const Coordinator& coordinator) {
-  return absl::StrCat("chaos_coordinator_", coordinator.name);
+  return absl::StrCat(kCoordinatorRolePrefix, coordinator.name);
 }
 
 }  // namespace
@@ -159,7 +159,6 @@ absl::Status Processes::MakeRoles() {
                    " LOGIN; GRANT ", kOwnerRole, " TO ", kMigratorRole, "; CREATE ROLE ", kAppRole,
                    " LOGIN; GRANT ", kOwnerRole, " TO ", kAppRole, "; ALTER DATABASE ", kDatabase,
                    " OWNER TO ", kOwnerRole, "; GRANT ALL ON SCHEMA public TO ", kOwnerRole, ";");
-  // A login each, so that every write tells whose it is.
   for (const auto& coordinator : coordinators_) {
     absl::StrAppend(&sql, "CREATE ROLE ", RoleOf(*coordinator), " LOGIN SUPERUSER;");
   }

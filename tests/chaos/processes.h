@@ -19,14 +19,10 @@
 #include "tests/chaos/options.h"
 #include "tests/chaos/postgres_pair.h"
 #include "tests/chaos/proxy.h"
+#include "tests/chaos/roles.h"
 #include "tests/support/subprocess.h"
 
 namespace lockstep::chaos {
-
-// The roles of the database.
-inline constexpr char kMigratorRole[] = "chaos_migrator";
-inline constexpr char kOwnerRole[] = "chaos_owner";
-inline constexpr char kAppRole[] = "chaos_app";
 
 // One program with its place in the world; the process in it comes and goes.
 struct Program {

@@ -17,6 +17,7 @@
 
 #include "engine/base/mutex.h"
 #include "tests/chaos/proxy_sockets.h"
+#include "tests/support/unix_socket.h"
 
 namespace lockstep::chaos {
 namespace {
@@ -200,7 +201,8 @@ void ProxyImpl::Run() {
       }
       // Orders given while poll waited may have ended it.
       if (entry.wire->dead || entry.wire->fd[Index(entry.side)] < 0) continue;
-      if ((fds[i].revents & ~POLLOUT) != 0 && (fds[i].events & POLLIN) != 0) {
+      if ((fds[i].revents & ~POLLOUT) != 0 && (fds[i].events & POLLIN) != 0 &&
+          !IsHeld(*entry.link, *entry.wire, entry.side, now)) {
         Read(*entry.link, *entry.wire, entry.side, now);
       }
       if (!entry.wire->dead && (fds[i].revents & POLLOUT) != 0) {
@@ -401,7 +403,7 @@ Link* Proxy::ListenTcp(const std::string& name, Target target) {
 
 Link* Proxy::ListenUnix(const std::string& name, const std::string& path, Target target) {
   LinkState state{.name = name, .target = std::move(target)};
-  state.listener = ListenUnixSocket(path);
+  state.listener = testing::ListenUnix(path, SOCK_NONBLOCK);
   links_.push_back(std::make_unique<Link>(impl_.get(), impl_->Add(std::move(state))));
   return links_.back().get();
 }

@@ -3,28 +3,20 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdexcept>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
+
+#include "tests/support/unix_socket.h"
 
 namespace lockstep::chaos {
 namespace {
 
 constexpr int kBacklog = 128;
-
-sockaddr_un UnixAddress(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) throw std::runtime_error("socket path too long");
-  memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
 
 sockaddr_in LoopbackAddress(int port) {
   sockaddr_in address{};
@@ -34,22 +26,11 @@ sockaddr_in LoopbackAddress(int port) {
   return address;
 }
 
-template <typename Address>
-int Listen(int family, const Address& address) {
-  const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0 || bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-      listen(fd, kBacklog) != 0) {
-    throw std::runtime_error(absl::StrCat("proxy: ", strerror(errno)));
-  }
-  return fd;
-}
-
-template <typename Address>
-int Connect(int family, const Address& address) {
-  const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+// Local: it is there or it is not. Non-blocking all the same, for a server that accepts nothing.
+int DialLoopback(int port) {
+  const sockaddr_in address = LoopbackAddress(port);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
-  // Local: it is there or it is not. Non-blocking all the same, for a server that accepts nothing.
-  fcntl(fd, F_SETFL, O_NONBLOCK);
   const auto* const raw = reinterpret_cast<const sockaddr*>(&address);
   if (connect(fd, raw, sizeof(address)) == 0 || errno == EINPROGRESS) return fd;
   close(fd);
@@ -60,21 +41,20 @@ int Connect(int family, const Address& address) {
 
 int ListenTcpSocket(int* port) {
   sockaddr_in address = LoopbackAddress(0);
-  const int fd = Listen(AF_INET, address);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0 || bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      listen(fd, kBacklog) != 0) {
+    throw std::runtime_error(absl::StrCat("proxy: ", strerror(errno)));
+  }
   socklen_t size = sizeof(address);
   getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
   *port = ntohs(address.sin_port);
   return fd;
 }
 
-int ListenUnixSocket(const std::string& path) {
-  unlink(path.c_str());
-  return Listen(AF_UNIX, UnixAddress(path));
-}
-
 int Dial(const Target& target) {
-  if (!target.unix_path.empty()) return Connect(AF_UNIX, UnixAddress(target.unix_path));
-  const int fd = Connect(AF_INET, LoopbackAddress(target.tcp_port));
+  if (!target.unix_path.empty()) return testing::DialUnix(target.unix_path, SOCK_NONBLOCK);
+  const int fd = DialLoopback(target.tcp_port);
   const int on = 1;
   if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   return fd;

@@ -2,16 +2,14 @@
 #ifndef LOCKSTEP_TESTS_CHAOS_PROXY_SOCKETS_H_
 #define LOCKSTEP_TESTS_CHAOS_PROXY_SOCKETS_H_
 
-#include <string>
 #include <sys/types.h>
 
 #include "tests/chaos/proxy.h"
 
 namespace lockstep::chaos {
 
-// Listen on 127.0.0.1 at a free port, told in `port`, or at a path. Throw std::runtime_error.
+// Listens on 127.0.0.1 at a free port, told in `port`. Throws std::runtime_error.
 int ListenTcpSocket(int* port);
-int ListenUnixSocket(const std::string& path);
 
 // Connects; -1 when the server is not there.
 int Dial(const Target& target);

@@ -1,20 +1,11 @@
 #include "tests/chaos/replay.h"
 
-#include <array>
-
-#include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
+
+#include "tests/chaos/roles.h"
 
 namespace lockstep::chaos {
-namespace {
-
-// What only a leader writes.
-constexpr std::array<absl::string_view, 9> kLeaderKinds = {
-    "run_granted",       "run_revoked",     "run_failed",           "published",       "judged",
-    "operation_started", "operation_ended", "operation_cancelling", "operation_paused"};
-
-}  // namespace
 
 std::vector<Finding> Replay::Add(const Event& event) {
   std::vector<Finding> findings;
@@ -24,13 +15,17 @@ std::vector<Finding> Replay::Add(const Event& event) {
     findings.push_back({"events", absl::StrCat(what, " follows ", revision_)});
   }
   revision_ = event.revision;
-  if (event.kind == "leader_elected") {
-    leader_ = event.author;
+  if (event.leader_epoch < leader_epoch_) {
+    findings.push_back({"I5", absl::StrCat(what, " under leader epoch ", event.leader_epoch,
+                                           " after ", leader_epoch_)});
+  }
+  if (event.leader_epoch > leader_epoch_) {
+    leader_epoch_ = event.leader_epoch;
     ++leader_changes_;
   }
-  if (absl::c_linear_search(kLeaderKinds, event.kind) && !leader_.empty() &&
-      event.author != leader_) {
-    findings.push_back({"I5", absl::StrCat(what, ", but ", leader_, " leads")});
+  if (absl::StartsWith(event.author, kCoordinatorRolePrefix) && !event.leader.empty() &&
+      event.author != event.leader) {
+    findings.push_back({"I5", absl::StrCat(what, ", but ", event.leader, " leads")});
   }
   if (event.kind == "run_granted") {
     if (event.lease_epoch <= granted_) {

@@ -1,7 +1,9 @@
 // Reads the events of a database in their order and says what cannot be.
 //
 // Events are written in the transaction of the change, under the chain row, so their order is that
-// of the commits. Beside each one a trigger of the suite keeps which login wrote it.
+// of the commits. Beside each one a trigger of the suite keeps which login wrote it, and who led at
+// that moment: an election writes its event only when nobody else has the chain's row, so events
+// alone do not tell.
 #ifndef LOCKSTEP_TESTS_CHAOS_REPLAY_H_
 #define LOCKSTEP_TESTS_CHAOS_REPLAY_H_
 
@@ -18,7 +20,9 @@ struct Event {
   int version = 0;
   int64_t lease_epoch = 0;  // 0: it tells none.
   std::string author;       // The login.
-  int64_t concerned = 0;    // Of a contract that is applied: how many sessions it concerned then.
+  std::string leader;       // The login of the coordinator whose row it was; empty: not known.
+  int64_t leader_epoch = 0;
+  int64_t concerned = 0;  // Of a contract that is applied: how many sessions it concerned then.
   bool operator==(const Event&) const = default;
 };
 
@@ -31,7 +35,8 @@ struct Finding {
 class Replay {
  public:
   // I3: nothing is applied under a lease that is not the newest, or that was revoked. I5: nothing
-  // is written by a coordinator that another one has replaced. I6: leases count upwards. I9: no
+  // is written by a coordinator but by the one that leads, nor after a newer epoch has begun. I6:
+  // leases count upwards. I9: no
   // contract is applied while it concerns a session. Also: revisions have no gaps.
   std::vector<Finding> Add(const Event& event);
 
@@ -41,7 +46,7 @@ class Replay {
  private:
   int64_t revision_ = 0;
   int leader_changes_ = 0;
-  std::string leader_;
+  int64_t leader_epoch_ = 0;
   int64_t granted_ = 0;
   bool revoked_ = false;
 };

@@ -17,10 +17,20 @@ std::vector<std::string> Violated(std::vector<Event> events) {
   return violated;
 }
 
-const Event kElected = {.kind = "leader_elected", .author = "a"};
-const Event kGranted = {.kind = "run_granted", .version = 1, .lease_epoch = 2, .author = "a"};
-const Event kApplied = {.kind = "applied", .version = 1, .lease_epoch = 2, .author = "agent"};
-const Event kRevoked = {.kind = "run_revoked", .version = 1, .lease_epoch = 2, .author = "a"};
+constexpr char kA[] = "chaos_coordinator_a";
+constexpr char kB[] = "chaos_coordinator_b";
+
+Event By(const char* author, Event event) {
+  event.author = author;
+  event.leader = kA;
+  event.leader_epoch = 1;
+  return event;
+}
+
+const Event kElected = By(kA, {.kind = "leader_elected"});
+const Event kGranted = By(kA, {.kind = "run_granted", .version = 1, .lease_epoch = 2});
+const Event kApplied = By("agent", {.kind = "applied", .version = 1, .lease_epoch = 2});
+const Event kRevoked = By(kA, {.kind = "run_revoked", .version = 1, .lease_epoch = 2});
 
 TEST(Replay, AnOrdinaryRunIsInOrder) {
   EXPECT_THAT(Violated({kElected, kGranted, kApplied}), ::testing::IsEmpty());
@@ -38,9 +48,18 @@ TEST(Replay, NothingIsAppliedUnderAnOlderLease) {
 }
 
 TEST(Replay, AReplacedLeaderWritesNothing) {
+  Event late = kGranted;
+  late.leader = kB;
+  late.leader_epoch = 2;
+  EXPECT_THAT(Violated({kElected, late}), ::testing::ElementsAre("I5"));
+}
+
+TEST(Replay, NothingIsWrittenUnderAnEpochThatIsOver) {
   Event other = kElected;
-  other.author = "b";
+  other.author = other.leader = kB;
+  other.leader_epoch = 2;
   EXPECT_THAT(Violated({kElected, other, kGranted}), ::testing::ElementsAre("I5"));
+  EXPECT_THAT(Violated({kElected, other}), ::testing::IsEmpty());
 }
 
 TEST(Replay, LeasesCountUpwards) {

@@ -16,11 +16,11 @@ namespace {
 
 constexpr int kFirstVersions = 3;
 constexpr int kLoadThreads = 2;
-constexpr absl::Duration kSetUpPatience = absl::Seconds(60);
+constexpr absl::Duration kSetUpPatience = absl::Seconds(180);
 // While faults go on nothing may be pending for longer; afterwards all of it runs in this time.
-constexpr absl::Duration kStuck = absl::Seconds(90);
-constexpr absl::Duration kHealing = absl::Seconds(120);
-constexpr absl::Duration kRestPatience = absl::Seconds(20);
+constexpr absl::Duration kStuck = absl::Seconds(180);
+constexpr absl::Duration kHealing = absl::Seconds(300);
+constexpr absl::Duration kRestPatience = absl::Seconds(60);
 
 std::vector<Fault> Arm(const Options& options) {
   std::vector<Fault> armed;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kMaxPending = 10;  // Then people wait for the upgrades.
 constexpr int kRoundsPerContracts = 4;
-constexpr absl::Duration kCommandTimeout = absl::Seconds(60);
+constexpr absl::Duration kCommandTimeout = absl::Seconds(180);
 constexpr absl::Duration kPause = absl::Milliseconds(200);
 
 }  // namespace

@@ -1,32 +1,20 @@
 #include "tests/schedules/wire.h"
 
 #include <array>
-#include <cstring>
 #include <poll.h>
-#include <stdexcept>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
+#include "tests/support/unix_socket.h"
+
 namespace lockstep::testing {
 namespace {
 
-constexpr char kSocket[] = ".s.PGSQL.5432";
 // How soon the acceptor notices its end; everything else is woken by what happens.
 constexpr int kPollMs = 20;
-
-sockaddr_un AddressOf(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) throw std::runtime_error("socket path too long");
-  memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
-int NewSocket() { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }
 
 // The point that a message of the client comes to. The parameters behind the name tell the call
 // from a question about its rights, the end of the text a COMMIT from READ COMMITTED.
@@ -42,13 +30,9 @@ WirePoint PointOf(std::string_view bytes) {
 }  // namespace
 
 Wire::Wire(const PostgresServer& server, Signal& signal)
-    : target_(absl::StrCat(server.socket_directory(), "/", kSocket)), signal_(signal) {
-  const sockaddr_un address = AddressOf(directory_.File(kSocket));
-  listener_ = NewSocket();
-  if (bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-      listen(listener_, 16) != 0) {
-    throw std::runtime_error(absl::StrCat("wire: ", strerror(errno)));
-  }
+    : target_(absl::StrCat(server.socket_directory(), "/", kPostgresSocket)),
+      signal_(signal),
+      listener_(ListenUnix(directory_.File(kPostgresSocket))) {
   acceptor_ = std::thread([this] { Accept(); });
 }
 
@@ -130,15 +114,14 @@ void Wire::Accept() {
 }
 
 void Wire::Serve(Connection& connection) {
-  const sockaddr_un address = AddressOf(target_);
-  const int server = NewSocket();
+  const int server = DialUnix(target_);
   int client = -1;
   {
     base::MutexLock lock(mu_);
     connection.server = server;
     client = connection.client;
   }
-  if (connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+  if (server >= 0) {
     bool up = true;
     while (up) {
       std::array<pollfd, 2> entries = {pollfd{.fd = client, .events = POLLIN, .revents = 0},
@@ -150,6 +133,7 @@ void Wire::Serve(Connection& connection) {
   }
   base::MutexLock lock(mu_);
   close(std::exchange(connection.client, -1));
+  if (server < 0) return;
   if (connection.cut && connection.keep_server) {
     kept_.push_back(std::exchange(connection.server, -1));
   } else {

@@ -77,7 +77,7 @@ class Wire {
   const std::string target_;
   Signal& signal_;
   const TempDir directory_;
-  int listener_ = -1;
+  const int listener_;
   std::atomic<bool> stopping_ = false;
   std::thread acceptor_;
 

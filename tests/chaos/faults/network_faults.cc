@@ -80,6 +80,8 @@ std::string Slow(World& world) {
 
 // The next COMMIT of a migration, whoever sends it.
 std::string CutCommit(World& world, bool deliver) {
+  // With the end of the text, which tells it from READ COMMITTED.
+  const std::string commit("COMMIT", sizeof("COMMIT"));
   std::vector<Instance*> migrators;
   std::vector<int> before;
   const absl::Duration linger =
@@ -88,7 +90,7 @@ std::string CutCommit(World& world, bool deliver) {
     if (instance->wire == nullptr) continue;
     migrators.push_back(instance.get());
     before.push_back(instance->wire->cuts());
-    instance->wire->CutAt({.text = "COMMIT", .deliver = deliver, .linger = linger});
+    instance->wire->CutAt({.text = commit, .deliver = deliver, .linger = linger});
   }
   std::string victim;
   (void)testing::Eventually(

@@ -7,9 +7,9 @@
 namespace lockstep::chaos {
 namespace {
 
-// At 1/10 of the time a leader lives 0.9 s without renewal, a session and a lease 3 s.
-constexpr absl::Duration kLeaderGone = absl::Milliseconds(1500);
-constexpr absl::Duration kHolderGone = absl::Milliseconds(3500);
+// A leader lives 9 s without renewal, a session and a lease 30 s; before --time-scale.
+constexpr absl::Duration kLeaderGone = absl::Seconds(15);
+constexpr absl::Duration kHolderGone = absl::Seconds(35);
 
 Coordinator* SomeCoordinator(World& world) {
   if (Coordinator* const leader = world.Leader(); leader != nullptr && world.Draw(3) != 0) {
@@ -31,7 +31,8 @@ std::string FreezeCoordinator(World& world) {
   Coordinator* const victim = SomeCoordinator(world);
   if (victim == nullptr) return "";
   const bool leads = victim == world.Leader();
-  const absl::Duration length = world.Between(kLeaderGone, kLeaderGone * 2);
+  const absl::Duration length =
+      world.Between(kLeaderGone, kLeaderGone * 2) / world.options.time_scale;
   victim->Freeze();
   world.Later(length, [victim] { victim->Thaw(); });
   return absl::StrCat(victim->name, leads ? ", which led" : "", ", for ",
@@ -59,7 +60,7 @@ std::string LoseInstance(World& world) {
   }
   if (alive.empty()) return "";
   Instance* const victim = world.Pick(alive);
-  victim->Kill(world.Between(absl::Seconds(5), absl::Seconds(7)));
+  victim->Kill(world.Between(kHolderGone * 1.5, kHolderGone * 2) / world.options.time_scale);
   return victim->who();
 }
 
@@ -67,7 +68,8 @@ std::string FreezeAgent(World& world) {
   const Holder holder = world.AwaitHolder();
   if (holder.instance == nullptr || holder.instance->frozen) return "";
   Instance* const victim = holder.instance;
-  const absl::Duration length = world.Between(kHolderGone, kHolderGone * 1.5);
+  const absl::Duration length =
+      world.Between(kHolderGone, kHolderGone * 1.5) / world.options.time_scale;
   victim->Freeze();
   world.Later(length, [victim] { victim->Thaw(); });
   return absl::StrCat(victim->who(), " in a migration, for ", absl::FormatDuration(length));
@@ -76,7 +78,8 @@ std::string FreezeAgent(World& world) {
 std::string FreezeService(World& world) {
   Instance* const victim = world.Pick(world.processes.instances()).get();
   if (!victim->running() || victim->frozen || victim->draining) return "";
-  const absl::Duration length = world.Between(kHolderGone, kHolderGone * 1.5);
+  const absl::Duration length =
+      world.Between(kHolderGone, kHolderGone * 1.5) / world.options.time_scale;
   victim->Freeze();
   world.Later(length, [victim] { victim->Thaw(); });
   return absl::StrCat(victim->who(), " for ", absl::FormatDuration(length));
