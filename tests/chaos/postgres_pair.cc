@@ -42,6 +42,10 @@ PostgresPair::PostgresPair(Proxy* proxy, std::string directory)
   SetClock(0);
 }
 
+std::string PostgresPair::DiskFlagOf(size_t server) const {
+  return absl::StrCat(directory_, "/disk-", server, "-is-full");
+}
+
 testing::PostgresServerOptions PostgresPair::Options() {
   logs_.push_back(absl::StrCat(directory_, "/postgres-", logs_.size() + 1, ".log"));
   return {.max_connections = kMaxConnections,
@@ -52,7 +56,7 @@ testing::PostgresServerOptions PostgresPair::Options() {
                        {"restart_after_crash", "on"}},
           .env = {{"LD_PRELOAD", absl::StrCat(testing::ProgramPath("full_disk.so"), ":",
                                               testing::ProgramPath("clock_jump.so"))},
-                  {"FULL_DISK_FLAG", absl::StrCat(directory_, "/disk-is-full")},
+                  {"FULL_DISK_FLAG", DiskFlagOf(logs_.size())},
                   {"CLOCK_JUMP_FILE", absl::StrCat(directory_, "/clock")}},
           .log_file = logs_.back()};
 }
@@ -81,6 +85,7 @@ void PostgresPair::RetargetClients() {
 
 absl::Status PostgresPair::Start() {
   primary_ = std::make_unique<PostgresServer>(Options());
+  primary_number_ = logs_.size();
   RETURN_IF_ERROR(primary_->Start());
   RETURN_IF_ERROR(Ask(primary_->conninfo(), absl::StrCat("CREATE DATABASE ", kDatabase)).status());
   RetargetClients();
@@ -112,6 +117,7 @@ absl::Status PostgresPair::Failover(absl::Duration withhold) {
   primary_->Kill();
   replication_->Reset();
   primary_ = std::move(standby_);
+  primary_number_ = logs_.size();  // The last one that was made.
   // Not by SQL: lockstep's connections refuse a server that is read-only.
   const absl::Status promoted = primary_->Promote();
   RetargetClients();  // Also when that took too long: it is the only server there is.
@@ -119,7 +125,7 @@ absl::Status PostgresPair::Failover(absl::Duration withhold) {
 }
 
 void PostgresPair::SetDiskFull(bool full) {
-  const std::string flag = absl::StrCat(directory_, "/disk-is-full");
+  const std::string flag = DiskFlagOf(primary_number_);
   if (full) {
     std::ofstream(flag) << "full\n";
   } else {

@@ -58,7 +58,7 @@ class PostgresPair {
   // To the primary itself, past the network.
   std::string DirectConninfo(absl::string_view user = "postgres") const;
 
-  // While full, tables and indexes of the primary cannot grow.
+  // While full, tables and indexes of the primary cannot grow; the standby has a disk of its own.
   void SetDiskFull(bool full);
   // Moves the clock of the server by so many seconds; the network's peers keep theirs.
   void SetClock(int64_t seconds);
@@ -67,6 +67,7 @@ class PostgresPair {
 
  private:
   testing::PostgresServerOptions Options();
+  std::string DiskFlagOf(size_t server) const;
   void RetargetClients();
 
   Proxy* const proxy_;
@@ -74,7 +75,8 @@ class PostgresPair {
   Link* const replication_;
   std::vector<Link*> clients_;
   std::atomic<int> failovers_ = 0;
-  std::vector<std::string> logs_;
+  std::vector<std::string> logs_;  // One for each server that was made.
+  size_t primary_number_ = 0;      // From 1, by its log.
   std::unique_ptr<testing::PostgresServer> primary_;
   std::unique_ptr<testing::PostgresServer> standby_;
 };

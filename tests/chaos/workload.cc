@@ -82,7 +82,8 @@ void Workload::Upgrade() {
 
 void Workload::RunContracts() {
   const Look look = observer_->last();
-  for (const int version : chain_->contracts(look.applied)) {
+  // Also those behind `applied`, which is the newest version that is no contract.
+  for (const int version : chain_->contracts(look.head)) {
     if (stopping_) return;
     if (observer_->Ran(version)) continue;
     // 5: a build that is not adapted still lives.

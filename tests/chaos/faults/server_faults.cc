@@ -85,8 +85,21 @@ std::string FreezePostmaster(World& world) {
   return absl::StrCat("no new sessions for ", absl::FormatDuration(length));
 }
 
+// One that follows: it may have lost its primary a moment ago.
+bool AwaitStandby(World& world) {
+  if (!world.postgres.has_standby()) (void)world.postgres.MakeStandby();
+  return testing::Eventually(
+      [&] {
+        world.Tick();
+        const auto follows =
+            world.Ask("SELECT FROM pg_stat_replication r WHERE r.state = 'streaming'");
+        return follows.ok() && !follows->empty();
+      },
+      kServerPatience);
+}
+
 std::string Failover(World& world) {
-  if (!world.postgres.has_standby()) return "";
+  if (!AwaitStandby(world)) return "";
   // Canaries read it: from here on rows may be lost.
   const std::string mark = absl::StrCat(world.directory, "/failover");
   const auto touch = [&] {
