@@ -51,9 +51,19 @@ SELECT format('contract %s, session %s@%s adapted to %s', m.version, s.service, 
     {"I11", "a session that ended at no time, or at a time and did not end", When::kAlways, R"(
 SELECT format('%s@%s %s', s.service, s.instance, s.state) FROM lockstep.session s
  WHERE (s.state IN ('closed', 'expired')) <> (s.ended_at IS NOT NULL))"},
-    {"I12", "two operations at once", When::kAlways, R"(
+    {"I12", "two operations of a kind at once", When::kAlways, R"(
 SELECT string_agg(o.operation_id, ', ') FROM lockstep.operation o
- WHERE o.state IN ('running', 'paused', 'cancelling') HAVING count(*) > 1)"},
+ WHERE o.state IN ('running', 'paused', 'cancelling') GROUP BY o.kind HAVING count(*) > 1)"},
+    {"I12", "a barrier of an operation that has ended", When::kAlways, R"(
+SELECT format('contract %s, %s', c.barrier, c.barrier_operation) FROM lockstep.chain c
+ WHERE c.barrier IS NOT NULL AND NOT EXISTS (SELECT FROM lockstep.operation o
+   WHERE o.operation_id = c.barrier_operation AND o.target = c.barrier
+     AND o.state IN ('running', 'paused', 'cancelling')))"},
+    {"I12", "a run in flight without a lease, or a lease without its run", When::kAlways, R"(
+SELECT format('inflight %s, lease %s up to %s', c.inflight, l.state, l.last) FROM lockstep.chain c, lockstep.lease l
+ WHERE (c.inflight IS NOT NULL) <> (l.state <> 'idle') OR c.inflight <> l.last)"},
+    {"I14", "a decision that is not in the audit, or an audit that was changed", When::kAlways, R"(
+SELECT format('record %s: %s', v.broken_at, v.why) FROM lockstep.audit_verify() v WHERE v.why IS NOT NULL)"},
     {"fence", "a committed row in lockstep.opened", When::kAlways, R"(
 SELECT format('version %s', o.version) FROM lockstep.opened o)"},
     {"L1", "a version that is neither applied nor waits for people", When::kAtRest, R"(

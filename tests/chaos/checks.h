@@ -26,7 +26,7 @@ struct Check {
   const char* sql;
 };
 
-// By invariant. Pins (I13) and overrides (I14) get their rows with the product's.
+// By invariant. Pins (I13) are among what a contract concerns.
 std::span<const Check> Checks();
 
 // Installed once, after the first coordinator made schema lockstep. Triggers that see what no later

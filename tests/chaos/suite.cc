@@ -111,6 +111,7 @@ void Suite::Break() {
     if (!armed_.empty()) HitOne(armed_[order.back()]);
     if (!order.empty()) order.pop_back();
     RollSome();
+    WatchServer();
     WatchProgress();
     world_.Live(world_.Between(absl::Milliseconds(300), absl::Seconds(2)));
   }
@@ -141,6 +142,13 @@ void Suite::RollSome() {
   if (instance.build.version < chain_.head()) processes_.Roll(instance);
 }
 
+void Suite::WatchServer() {
+  if (postgres_.primary().running()) return;
+  journal_->Count("servers that gave up");
+  journal_->Note("PostgreSQL went down by itself and is started again");
+  (void)postgres_.primary().Start();
+}
+
 void Suite::WatchProgress() {
   if (observer_.stuck_for() < kStuck || told_stuck_) return;
   told_stuck_ = true;
@@ -160,6 +168,7 @@ bool Suite::AwaitEverythingApplied() {
     Instance& next = *instances[rolled++ % instances.size()];
     if (next.build.version < chain_.head()) processes_.Roll(next);
     world_.Live(absl::Milliseconds(200));
+    WatchServer();
     const auto left = world_.Ask(
         absl::StrCat("SELECT ", chain_.head(), " - (SELECT count(*) FROM lockstep.history)"));
     if (left.ok() && left->only().Long(0) == 0) return true;

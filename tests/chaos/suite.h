@@ -39,6 +39,8 @@ class Suite {
   void HitOne(const Fault& fault);
   void RollSome();
   void WatchProgress();
+  // Starts a server that gave up, as one does that runs into a full disk while it recovers.
+  void WatchServer();
   // Heals everything, lets the pending versions run, stops all, checks the rest.
   void Heal();
   bool AwaitEverythingApplied();

@@ -22,11 +22,15 @@ int SomeBackend(World& world) {
   return any.ok() && !any->empty() ? any->rows[0].Int(0) : 0;
 }
 
-bool AwaitServer(World& world) {
+constexpr char kOwnPid[] = "SELECT pg_backend_pid()";
+
+// Waits for a session behind `before`, which ends when the server does.
+bool AwaitServer(World& world, int before) {
   return testing::Eventually(
       [&] {
         world.Tick();
-        return world.Ask("SELECT 1").ok();
+        const auto own = world.Ask(kOwnPid);
+        return own.ok() && own->only().Int(0) != before;
       },
       kServerPatience);
 }
@@ -34,8 +38,10 @@ bool AwaitServer(World& world) {
 // The server takes the death of a backend for corruption: all of them end, it recovers.
 std::string KillBackend(World& world) {
   const int pid = SomeBackend(world);
-  if (pid == 0 || kill(pid, SIGKILL) != 0) return "";
-  if (!AwaitServer(world)) world.journal.Violation("world", "the server did not recover");
+  const auto own = world.Ask(kOwnPid);
+  if (pid == 0 || !own.ok() || kill(pid, SIGKILL) != 0) return "";
+  if (!AwaitServer(world, own->only().Int(0)))
+    world.journal.Violation("world", "the server did not recover");
   return absl::StrCat("backend ", pid, "; the server recovers");
 }
 
