@@ -54,7 +54,7 @@ class Distance {
 class ContractRaceTest : public ::testing::Test {
  protected:
   ContractRaceTest()
-      : races_(NumberOf("LOCKSTEP_RACES", 250)),
+      : races_(NumberOf("LOCKSTEP_RACES", 120)),
         distance_(static_cast<uint32_t>(NumberOf("LOCKSTEP_TEST_SEED", 20'261'123))) {
     std::vector<Spec> chain(races_ + 1, Spec{.phase = "contract"});
     chain.front() = {};

@@ -38,10 +38,19 @@ bool AnyTouch(const FileAnalysis& file, Visit visit) {
   });
 }
 
+// What a guard finds may be there because of the other one; of what it skips nothing is told.
+bool MaySkipWhatTheOtherDoes(const FileAnalysis& skips, const FileAnalysis& other) {
+  const bool any = std::any_of(skips.statements.begin(), skips.statements.end(),
+                               [](const auto& facts) { return facts.no_op; });
+  return any &&
+         AnyTouch(other, [](const Touch& touch) { return touch.effect >= Effect::kCreate; });
+}
+
 }  // namespace
 
 bool Conflict(const FileAnalysis& a, const FileAnalysis& b) {
   if (a.opaque || b.opaque) return true;
+  if (MaySkipWhatTheOtherDoes(a, b) || MaySkipWhatTheOtherDoes(b, a)) return true;
   return AnyTouch(a, [&](const Touch& left) {
     return AnyTouch(b, [&](const Touch& right) { return Conflicts(left, right); });
   });
