@@ -32,6 +32,8 @@ constexpr Mark kProgramMarks[] = {
     {"commits in doubt", "COMMIT_IN_DOUBT"},
     {"runs revoked", "\"msg\":\"run revoked\""},
     {"services that stopped themselves", "session lost: the service stops itself"},
+    {"builds refused at a barrier", "\"reason\":\"draining\""},
+    {"builds refused behind a contract", "\"reason\":\"too_old\""},
     {"gates opened", "\"msg\":\"gate opened\""},
 };
 

@@ -27,7 +27,7 @@ SELECT c.applied, c.head, c.incarnation, c.revision, l.epoch, coalesce(l.lease_i
 
 constexpr char kEvents[] = R"(
 SELECT e.revision, e.kind, coalesce(e.version, 0), coalesce((e.detail ->> 'lease_epoch')::bigint, 0),
-       coalesce(w.author, ''), coalesce(w.concerned, 0), coalesce(w.leader, ''), coalesce(w.leader_epoch, 0)
+       coalesce(w.author, ''), coalesce(w.concerned, -1), coalesce(w.leader, ''), coalesce(w.leader_epoch, 0)
   FROM lockstep.event e LEFT JOIN chaos.witness w USING (revision)
  WHERE e.revision > )";
 
@@ -202,6 +202,8 @@ absl::Status Observer::ReadHistory(const Look& look) {
 absl::Status Observer::ReadEvents(const Look& look) {
   ASSIGN_OR_RETURN(const postgres::Result result,
                    Query(absl::StrCat(kEvents, replay_.revision(), " ORDER BY e.revision")));
+  // On a new one all of them are read again.
+  const bool known_timeline = look.timeline == previous_.timeline;
   const int leaders_before = replay_.leader_changes();
   for (const postgres::Row& row : result.rows) {
     const Event event{.revision = row.Long(0),
@@ -212,11 +214,13 @@ absl::Status Observer::ReadEvents(const Look& look) {
                       .leader = row.Text(6),
                       .leader_epoch = row.Long(7),
                       .concerned = row.Long(5)};
+    if (known_timeline && event.kind == "barrier_set") journal_->Count("barriers set");
+    if (known_timeline && event.concerned >= 0) journal_->Count("contracts applied");
     for (const Finding& finding : replay_.Add(event)) {
       journal_->Violation(finding.invariant, finding.text);
     }
   }
-  if (look.timeline == previous_.timeline) {
+  if (known_timeline) {
     journal_->Count("leader changes", replay_.leader_changes() - leaders_before);
   }
   return absl::OkStatus();

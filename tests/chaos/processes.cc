@@ -69,6 +69,7 @@ void Program::Kill(absl::Duration pause, bool children_too) {
   if (all.size() > 1) orphans.assign(all.begin() + 1, all.end());
   if (children_too) EndOrphans();
   frozen = false;
+  crashed = true;
   start_at = absl::Now() + pause;
 }
 
@@ -181,7 +182,7 @@ void Processes::Launch(Program& program, testing::SubprocessOptions options) {
     throw std::runtime_error(absl::StrCat(program.name, ": ", started.status().message()));
   }
   program.process = *std::move(started);
-  program.frozen = false;
+  program.frozen = program.crashed = false;
   program.start_at = absl::InfinitePast();
   ++program.starts;
 }
@@ -227,7 +228,7 @@ void Processes::StartInstances() {
 }
 
 void Processes::Start(Instance& instance) {
-  instance.build = chain_->newest();
+  if (!instance.crashed || instance.build.version == 0) instance.build = chain_->newest();
   instance.draining = false;
   const std::string yaml = absl::StrCat(directory_, "/", instance.name, ".yaml");
   std::ofstream(yaml) << "service: " << instance.service << "\nneeds: " << instance.build.needs

@@ -30,6 +30,7 @@ struct Program {
   std::unique_ptr<testing::Subprocess> process;  // Null or ended: down.
   absl::Time start_at = absl::InfinitePast();    // When it may start again.
   bool frozen = false;
+  bool crashed = false;  // It was killed, and has not started since.
   int starts = 0;
   std::vector<pid_t> orphans;  // Children that outlived it; ended when it starts again.
 
@@ -75,7 +76,8 @@ class Processes {
   void StartPooler();
   void StartInstances();
 
-  // Starts what is due. Instances start with the newest build.
+  // Starts what is due. Instances start with the newest build, those that were killed with theirs,
+  // as a container does; when the gate refuses that, they end, and the newest build comes.
   void Tick();
   // Ends an instance politely; it comes back with the newest build.
   void Roll(Instance& instance);

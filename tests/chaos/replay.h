@@ -22,7 +22,7 @@ struct Event {
   std::string author;       // The login.
   std::string leader;       // The login of the coordinator whose row it was; empty: not known.
   int64_t leader_epoch = 0;
-  int64_t concerned = 0;  // Of a contract that is applied: how many sessions it concerned then.
+  int64_t concerned = -1;  // Of a contract that is applied: how many sessions it concerned then.
   bool operator==(const Event&) const = default;
 };
 

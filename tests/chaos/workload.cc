@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kMaxPending = 10;  // Then people wait for the upgrades.
 constexpr int kRoundsPerContracts = 4;
+constexpr char kDrainDeadline[] = "20s";
 constexpr absl::Duration kCommandTimeout = absl::Seconds(180);
 constexpr absl::Duration kPause = absl::Milliseconds(200);
 
@@ -86,10 +87,19 @@ void Workload::RunContracts() {
   for (const int version : chain_->contracts(look.head)) {
     if (stopping_) return;
     if (observer_->Ran(version)) continue;
-    // 5: a build that is not adapted still lives.
-    const int code = Lockstep({"contract", absl::StrCat(version), "--accept-unknown",
-                               "the suite's own connections", "--yes", "--timeout", "20s"});
-    if (code == 0) journal_->Count("contracts applied");
+    std::vector<std::string> args = {"contract",
+                                     absl::StrCat(version),
+                                     "--accept-unknown",
+                                     "the suite's own connections",
+                                     "--yes",
+                                     "--timeout",
+                                     "20s"};
+    // Behind a barrier until the fleet has drained, while releases go on, or at once or not at all
+    // (5: a build that is not adapted still lives).
+    const bool waits = random_() % 2 == 0;
+    if (waits)
+      args.insert(args.end(), {"--when-drained", "--deadline", kDrainDeadline, "--no-wait"});
+    if (Lockstep(args) == 0) journal_->Count(waits ? "contracts begun" : "contracts run at once");
     return;
   }
 }
