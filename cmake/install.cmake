@@ -10,7 +10,7 @@ install(TARGETS lockstep lockstep-agent lockstep-coordinator
 # Static libraries bring theirs along: all that lockstep_agent is made of.
 install(TARGETS lockstep_agent lockstep_base lockstep_sql lockstep_sql_model lockstep_sql_rules
   lockstep_sql_analysis lockstep_chain lockstep_postgres
-                lockstep_apply lockstep_proto lockstep_convert
+                lockstep_apply lockstep_backfill lockstep_proto lockstep_convert
   EXPORT lockstepTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/lockstep COMPONENT development
   FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)

@@ -1,7 +1,11 @@
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 #include "engine/base/digest.h"
@@ -16,7 +20,10 @@ namespace lockstep::chain {
 namespace {
 
 constexpr char kSection[] = "section";
-constexpr std::array<absl::string_view, 3> kSections = {"prepare", "batch", "verify"};
+constexpr std::array<absl::string_view, 4> kSections = {"prepare", "batch", "verify", "finish"};
+constexpr absl::string_view kKnown =
+    "after, table, key, batch, throttle, rate, ranges, window, pause-while, durable, reindex, "
+    "dual-write, section";
 // Stored in every digest; do not change.
 constexpr absl::string_view kUnitEnd = "\x1f";
 constexpr absl::string_view kDirectiveEnd = "\x1e";
@@ -44,8 +51,7 @@ class Parser {
       out_.table = line.value;
     } else if (line.name == "key") {
       if (!out_.key.empty()) return Bad(line, "is given twice");
-      if (!IsDottedName(line.value, 1)) return Bad(line, "must be one column");
-      out_.key = line.value;
+      return AddKey(line);
     } else if (line.name == "batch") {
       if (out_.batch.has_value()) return Bad(line, "is given twice");
       int rows = 0;
@@ -61,19 +67,79 @@ class Parser {
       }
       out_.throttle = pause;
     } else {
-      return UnknownDirective(source_, line, "after, table, key, batch, throttle, section");
+      return AddHow(line);
     }
     return absl::OkStatus();
   }
 
   absl::Status CheckComplete() const {
     if (out_.after == 0) return Missing("after", "the version after which it runs");
+    if (out_.table.empty() && out_.key.empty()) return absl::OkStatus();
     if (out_.table.empty()) return Missing("table", "the table it walks");
     if (out_.key.empty()) return Missing("key", "the column whose ranges make the batches");
     return absl::OkStatus();
   }
 
  private:
+  absl::Status AddKey(const DirectiveLine& line) {
+    out_.key = line.value;
+    for (absl::string_view column : absl::StrSplit(line.value, ',')) {
+      column = absl::StripAsciiWhitespace(column);
+      if (!IsDottedName(column, 1) || out_.keys.size() == kMaxBackfillKeys) {
+        return Bad(line, absl::StrCat("must be one column, or up to ", kMaxBackfillKeys,
+                                      " with commas between"));
+      }
+      out_.keys.emplace_back(column);
+    }
+    return absl::OkStatus();
+  }
+
+  // How it runs.
+  absl::Status AddHow(const DirectiveLine& line) {
+    if (line.name == "rate") {
+      return AddNumber(line, "rows a second", kMaxBackfillRate, &out_.rate);
+    }
+    if (line.name == "ranges") return AddNumber(line, "ranges", kMaxBackfillRanges, &out_.ranges);
+    if (line.name == "durable") return AddMark(line, &out_.durable);
+    if (line.name == "reindex") return AddMark(line, &out_.reindex);
+    if (line.name == "window") {
+      if (!ParseWindow(line.value).has_value()) {
+        return Bad(line, "must be two times of the day in UTC, e.g. 22:00-06:00");
+      }
+      return AddText(line, "", &out_.window);
+    }
+    if (line.name == "pause-while") {
+      return AddText(line, "needs a query that returns true or false", &out_.pause_while);
+    }
+    if (line.name == "dual-write") {
+      return AddText(line, "needs who writes the new rows", &out_.dual_write);
+    }
+    return UnknownDirective(source_, line, kKnown);
+  }
+
+  absl::Status AddNumber(const DirectiveLine& line, absl::string_view what, int most,
+                         std::optional<int>* field) {
+    if (field->has_value()) return Bad(line, "is given twice");
+    int value = 0;
+    if (!ParseNumber(line.value, 1, most, &value)) {
+      return Bad(line, absl::StrCat("must be a number of ", what, " from 1 to ", most));
+    }
+    *field = value;
+    return absl::OkStatus();
+  }
+  absl::Status AddMark(const DirectiveLine& line, bool* field) {
+    if (*field) return Bad(line, "is given twice");
+    if (!line.value.empty()) return Bad(line, "has no value");
+    *field = true;
+    return absl::OkStatus();
+  }
+  absl::Status AddText(const DirectiveLine& line, absl::string_view empty, std::string* field) {
+    if (!field->empty()) return Bad(line, "is given twice");
+    if (line.value.empty()) return Bad(line, empty);
+    *field = line.value;
+    return absl::OkStatus();
+  }
+
   absl::Status Bad(const DirectiveLine& line, absl::string_view message) const {
     return BadDirective(source_, line, message);
   }
@@ -97,7 +163,7 @@ absl::Status CheckSections(const Source& source, const std::vector<DirectiveLine
     if (!line.is_line) return BadDirective(source, line, "must be a `--` comment on its own line");
     const auto known = std::find(kSections.begin(), kSections.end(), line.value);
     if (known == kSections.end()) {
-      return BadDirective(source, line, "must be one of prepare, batch, verify");
+      return BadDirective(source, line, "must be one of prepare, batch, verify, finish");
     }
     bool& seen_before = seen[known - kSections.begin()];
     if (seen_before) return BadDirective(source, line, absl::StrCat(line.value, " is there twice"));
@@ -122,6 +188,22 @@ absl::Status CheckSections(const Source& source, const std::vector<DirectiveLine
   return ErrorAt(source, source.text.size(), "BAD_DIRECTIVE",
                  "a backfill needs a section `batch` with a statement",
                  "add a line `-- lockstep:section batch` and the statement of one batch");
+}
+
+// Hands each statement to the list of its section; without section lines all are the batch.
+void AssignStatements(const Source& source, const std::vector<DirectiveLine>& sections,
+                      const std::vector<sql::Statement>& statements, Backfill* out) {
+  for (const sql::Statement& statement : statements) {
+    absl::string_view section = "batch";
+    for (const DirectiveLine& line : sections) {
+      if (line.offset < statement.offset) section = line.value;
+    }
+    std::vector<std::string>* const list = section == "prepare"  ? &out->prepare
+                                           : section == "verify" ? &out->verify
+                                           : section == "finish" ? &out->finish
+                                                                 : &out->batch_statements;
+    list->emplace_back(sql::TextOf(source.text, statement));
+  }
 }
 
 absl::Status CheckTransactionControl(const Source& source,
@@ -159,10 +241,31 @@ absl::StatusOr<Backfill> ReadBackfill(absl::string_view file, absl::string_view 
   }
   RETURN_IF_ERROR(parser.CheckComplete());
   const std::vector<sql::Statement> statements = sql::SplitStatements(source.text).statements;
-  RETURN_IF_ERROR(CheckSections(source, sections, statements));
+  if (!sections.empty() || !backfill.table.empty() || statements.empty()) {
+    RETURN_IF_ERROR(CheckSections(source, sections, statements));
+  }
   RETURN_IF_ERROR(CheckTransactionControl(source, statements));
+  AssignStatements(source, sections, statements, &backfill);
   backfill.digest = BackfillDigestOf(source.text);
   return backfill;
+}
+
+std::optional<DailyWindow> ParseWindow(absl::string_view text) {
+  const std::vector<absl::string_view> ends = absl::StrSplit(text, '-');
+  if (ends.size() != 2) return std::nullopt;
+  std::array<int, 2> minutes = {};
+  for (size_t i = 0; i < 2; ++i) {
+    const std::vector<absl::string_view> parts = absl::StrSplit(ends[i], ':');
+    int hour = 0;
+    int minute = 0;
+    if (parts.size() != 2 || parts[0].size() != 2 || parts[1].size() != 2 ||
+        !ParseNumber(parts[0], 0, 23, &hour) || !ParseNumber(parts[1], 0, 59, &minute)) {
+      return std::nullopt;
+    }
+    minutes[i] = 60 * hour + minute;
+  }
+  if (minutes[0] == minutes[1]) return std::nullopt;
+  return DailyWindow{minutes[0], minutes[1]};
 }
 
 std::string BackfillDigestOf(absl::string_view sql) {

@@ -21,25 +21,55 @@
 namespace lockstep::chain {
 
 // A named data job kept apart from schema changes. Its directives stand at the top of the file, its
-// statements in sections that begin with a line `-- lockstep:section prepare`, `batch` or `verify`;
-// the engine that runs it reads the sections.
+// statements in sections that begin with a line `-- lockstep:section NAME`:
+//   prepare  once, before anything else
+//   batch    for each range of keys: $1.. the exclusive low key, then the inclusive high one
+//   verify   queries for what is left undone; no row means done
+//   finish   once, in the transaction that records the job as done
+// A file without `table` is one batch without parameters (a seed), and needs no section lines.
 struct Backfill {
   std::string name;  // "journey_backfill_v1" of backfills/journey_backfill_v1.sql
   std::string file;
   std::string sql;                         // Normalised.
   std::string digest;                      // 32 raw bytes; see BackfillDigestOf.
   Version after = 0;                       // Runs once this version is applied.
-  std::string table;                       // As written: "users", "app.users".
-  std::string key;                         // The column whose ranges make the batches.
+  std::string table;                       // As written: "users", "app.users"; "" for one batch.
+  std::string key;                         // As written: "id", "tenant_id, id".
+  std::vector<std::string> keys;           // Its columns, as written.
   std::optional<int> batch;                // Rows in the first batch.
   std::optional<absl::Duration> throttle;  // Pause between two batches.
+  std::optional<int> rate;                 // Rows a second at most.
+  std::optional<int> ranges;               // Into how many parts it is cut at most.
+  std::string window;                      // "22:00-06:00", UTC; "" for any time.
+  std::string pause_while;                 // A query: it stands still while that is true.
+  bool durable = false;                    // Each batch waits for its commit.
+  bool reindex = false;                    // REINDEX CONCURRENTLY at its end.
+  // Who sees to rows that are written while it runs, in a person's words; "" when a trigger does.
+  std::string dual_write;
+  // Texts of the sections' statements, without the semicolons.
+  std::vector<std::string> prepare;
+  std::vector<std::string> batch_statements;
+  std::vector<std::string> verify;
+  std::vector<std::string> finish;
 };
 
 inline constexpr int kMaxBatchRows = 50'000;
+inline constexpr int kMaxBackfillKeys = 4;
+inline constexpr int kMaxBackfillRanges = 64;
+inline constexpr int kMaxBackfillRate = 10'000'000;
 
-// Reads a backfill. The file name is NAME.sql with a snake_case name; after, table and key are
-// required, batch (1 to kMaxBatchRows) and throttle (1ms to 24h) are not. Exactly one section
-// `batch` with a statement is required, prepare and verify may be there once each.
+// Minutes of the day, UTC; the end before the begin reaches over midnight.
+struct DailyWindow {
+  int begin = 0;
+  int end = 0;
+  bool operator==(const DailyWindow&) const = default;
+};
+// Reads "22:00-06:00". Absent when it has another shape, or is empty for the whole day.
+std::optional<DailyWindow> ParseWindow(absl::string_view text);
+
+// Reads a backfill. The file name is NAME.sql with a snake_case name; `after` is required, `table`
+// and `key` are together or not at all. Exactly one section `batch` with a statement is required
+// where there is a table or a section line; the others may be there once each.
 //
 // INVALID_ARGUMENT with the reasons of ReadMigration; BAD_DIRECTIVE also for a missing directive or
 // section, and for a statement before the first section.

@@ -26,7 +26,7 @@ struct Mapping {
 };
 
 // The longest prefix comes first where one is the beginning of another.
-constexpr std::array<Mapping, 39> kMappings = {{
+constexpr std::array<Mapping, 41> kMappings = {{
     {"LS001", StatusCode::kFailedPrecondition, "FENCED"},
     {"LS002", StatusCode::kFailedPrecondition, "FENCE_BROKEN"},
     {"LS003", StatusCode::kFailedPrecondition, "WRONG_ISOLATION"},
@@ -41,6 +41,8 @@ constexpr std::array<Mapping, 39> kMappings = {{
     {"LS013", StatusCode::kAborted, "OPERATION_IN_PROGRESS"},
     {"LS014", StatusCode::kAlreadyExists, "REQUEST_ID_REUSED"},
     {"LS015", StatusCode::kNotFound, "OPERATION_NOT_FOUND"},
+    {"LS016", StatusCode::kNotFound, "BACKFILL_NOT_FOUND"},
+    {"LS017", StatusCode::kFailedPrecondition, "BACKFILL_BROKEN"},
     {"LS020", StatusCode::kFailedPrecondition, "NOT_DEVELOPMENT"},
     {"LS021", StatusCode::kFailedPrecondition, "ALREADY_APPLIED"},
     {"LS030", StatusCode::kFailedPrecondition, "SESSION_ENDED"},

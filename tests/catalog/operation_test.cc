@@ -348,10 +348,13 @@ TEST_F(PublishTest, OfTwoPublishersAtOnceOneWins) {
   EXPECT_EQ(Chain().head, 2);
 }
 
-TEST_F(PublishTest, ABackfillIsPublishedOnceAndNeverChanged) {
+TEST_F(PublishTest, ABackfillIsPublishedOnceAndNeverChangedOnceItWasStarted) {
   EXPECT_THAT(Append(chain::EmptyChainHash(), {Migration(1)}, {Backfill("one")}),
               IsOkAndHolds(ElementsAre("job")));
   EXPECT_THAT(Append(Chain().head_hash, {}, {Backfill("one")}), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(Append(Chain().head_hash, {}, {Backfill("corrected")}),
+              IsOkAndHolds(ElementsAre("job")));
+  lockstep_.db().Query("UPDATE lockstep.backfill SET run = 1");
   // Refused, and the migration that came with it too.
   EXPECT_THAT(Append(Chain().head_hash, {Migration(2)}, {Backfill("two")}), kDiverged);
   EXPECT_EQ(Chain().head, 1);

@@ -90,7 +90,9 @@ TEST_F(RightsTest, EveryTableAndColumnHasAComment) {
 TEST_F(RightsTest, AgentsMayOpenCloseWriteDownStatementsAndAskWhatConcernsThemOnly) {
   EXPECT_EQ(
       ExecutableBy("lockstep_agents"),
-      "begin_statement close close_group end_statement lock_holders lock_statements lock_wait "
+      "backfill_beat backfill_close backfill_give_back backfill_health backfill_open backfill_part "
+      "backfill_plan backfill_verified begin_statement close close_group end_statement "
+      "lock_holders lock_statements lock_wait "
       "oldest_transaction open open_group outcome plan_statements statement_lock_holder");
   EXPECT_EQ(
       TablesFor("lockstep_agents", "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"),

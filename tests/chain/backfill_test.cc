@@ -1,5 +1,6 @@
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gtest/gtest.h"
 
@@ -54,6 +55,48 @@ TEST(Backfill, NeedsOnlyABatchSection) {
   EXPECT_FALSE(backfill->throttle.has_value());
 }
 
+TEST(Backfill, ItsStatementsAreCutBySection) {
+  const auto backfill = Read(absl::StrCat(kGood, "-- lockstep:section finish\nSELECT 2;\n"));
+  ASSERT_TRUE(backfill.ok()) << backfill.status();
+  EXPECT_EQ(backfill->prepare, std::vector<std::string>{"INSERT INTO x VALUES (1)"});
+  EXPECT_EQ(backfill->batch_statements,
+            std::vector<std::string>{"UPDATE app.sessions SET a = 1 WHERE id > $1 AND id <= $2"});
+  EXPECT_EQ(backfill->verify.size(), 1u);
+  EXPECT_EQ(backfill->finish, std::vector<std::string>{"SELECT 2"});
+}
+
+TEST(Backfill, APlainSeedIsOneBatch) {
+  const auto backfill = Read("-- lockstep:after 3\nINSERT INTO t VALUES (1);\nSELECT 2;\n");
+  ASSERT_TRUE(backfill.ok()) << backfill.status();
+  EXPECT_EQ(backfill->table, "");
+  EXPECT_EQ(backfill->batch_statements,
+            (std::vector<std::string>{"INSERT INTO t VALUES (1)", "SELECT 2"}));
+  ExpectError(Read("-- lockstep:after 3\n").status(), "BAD_DIRECTIVE", "section `batch`");
+}
+
+TEST(Backfill, HowItRunsIsSaidInTheFile) {
+  const auto backfill = Read(absl::StrReplaceAll(
+      kGood, {{"key id", "key tenant, \"Id\""},
+              {"-- Gives",
+               "-- lockstep:durable\n-- lockstep:reindex\n-- lockstep:rate 500\n"
+               "-- lockstep:ranges 8\n-- lockstep:window 22:00-06:30\n"
+               "-- lockstep:pause-while SELECT false\n-- lockstep:dual-write the service\n-- G"}}));
+  ASSERT_TRUE(backfill.ok()) << backfill.status();
+  EXPECT_EQ(backfill->keys, (std::vector<std::string>{"tenant", "\"Id\""}));
+  EXPECT_TRUE(backfill->durable);
+  EXPECT_TRUE(backfill->reindex);
+  EXPECT_EQ(backfill->rate, 500);
+  EXPECT_EQ(backfill->ranges, 8);
+  EXPECT_EQ(ParseWindow(backfill->window), (DailyWindow{.begin = 1320, .end = 390}));
+  EXPECT_EQ(backfill->pause_while, "SELECT false");
+  EXPECT_EQ(backfill->dual_write, "the service");
+  for (const char* bad : {"22:00", "24:00-06:00", "1:00-02:00", "06:00-06:00", "a-b"}) {
+    ExpectError(StatusWith("batch 1000", absl::StrCat("window ", bad)), "BAD_DIRECTIVE", ":4:1: ");
+  }
+  ExpectError(StatusWith("batch 1000", "durable yes"), "BAD_DIRECTIVE", ":4:1: ");
+  ExpectError(StatusWith("batch 1000", "rate 0"), "BAD_DIRECTIVE", ":4:1: ");
+}
+
 TEST(Backfill, MissingDirectivesAreNamed) {
   ExpectError(StatusWith("-- lockstep:after 12\n", ""), "BAD_DIRECTIVE", "needs lockstep:after");
   ExpectError(StatusWith("-- lockstep:table app.sessions\n", ""), "BAD_DIRECTIVE",
@@ -90,8 +133,8 @@ TEST(Backfill, TheBatchSectionMustBeThereAndHoldAStatement) {
               "needs a section `batch`");
   ExpectError(StatusWith("UPDATE app.sessions SET a = 1 WHERE id > $1 AND id <= $2;", "-- none"),
               "BAD_DIRECTIVE", "needs a section `batch` with a statement");
-  ExpectError(StatusWith("section verify", "section finish"), "BAD_DIRECTIVE",
-              ":11:1: lockstep:section must be one of prepare, batch, verify");
+  ExpectError(StatusWith("section verify", "section afterwards"), "BAD_DIRECTIVE",
+              ":11:1: lockstep:section must be one of prepare, batch, verify, finish");
 }
 
 TEST(Backfill, EveryStatementLiesInOneSection) {

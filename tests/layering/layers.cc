@@ -121,6 +121,9 @@ const std::vector<Layer>& Layers() {
       {"engine/apply",
        {"engine/base", "engine/sql", "engine/chain", "engine/postgres"},
        {"threads"}},
+      {"engine/backfill",
+       {"engine/base", "engine/sql", "engine/chain", "engine/postgres", "engine/apply"},
+       {"threads"}},
       // Wire to domain and back.
       {"proto/convert", {"engine/base", "engine/chain"}, {"pb", "grpc"}},
       // The coordinator: rules over stores, without wire; rpc knows the wire and no SQL.
@@ -172,7 +175,7 @@ const std::vector<Layer>& Layers() {
       {"agent/include", {}, {}},
       {"agent",
        {"agent/include", "engine/base", "engine/chain", "engine/postgres", "engine/apply",
-        "proto/convert"},
+        "engine/backfill", "proto/convert"},
        {"pb", "grpc", "threads"}},
       {"agent/process",
        {"agent/include", "engine/base", "engine/chain"},
@@ -180,7 +183,8 @@ const std::vector<Layer>& Layers() {
       // Release tooling; for --direct also the coordinator's rules, never its rpc.
       {"ctl/direct",
        {"engine/base", "engine/sql", "engine/sql/model", "engine/sql/analysis", "engine/schema",
-        "engine/chain", "engine/postgres", "engine/catalog", "engine/apply", "coordinator",
+        "engine/chain", "engine/postgres", "engine/catalog", "engine/apply", "engine/backfill",
+        "coordinator",
         "coordinator/store", "coordinator/fleet", "coordinator/lease", "coordinator/operation",
         "coordinator/review", "coordinator/status", "coordinator/wire"},
        {"pb", "threads"}},

@@ -121,16 +121,103 @@ CREATE TABLE lockstep.backfill (
   after integer NOT NULL,
   sql bytea NOT NULL,
   digest bytea NOT NULL,
-  state text NOT NULL DEFAULT 'not run',
-  published_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  state text NOT NULL DEFAULT 'not run'
+    CHECK (state IN ('not run', 'running', 'paused', 'done', 'failed', 'cancelled')),
+  published_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  run integer NOT NULL DEFAULT 0,
+  settings jsonb NOT NULL DEFAULT '{}',
+  relation oid,
+  key_types text[] NOT NULL DEFAULT '{}',
+  total bigint,
+  rows_left bigint,
+  left_sample text NOT NULL DEFAULT '',
+  look text NOT NULL DEFAULT '',
+  actor text NOT NULL DEFAULT '',
+  reason text NOT NULL DEFAULT '',
+  started_at timestamptz,
+  ended_at timestamptz,
+  error jsonb
 );
-COMMENT ON TABLE lockstep.backfill IS 'Published data jobs';
+COMMENT ON TABLE lockstep.backfill IS 'Published data jobs, and where each stands';
 COMMENT ON COLUMN lockstep.backfill.name IS 'Name of its file';
 COMMENT ON COLUMN lockstep.backfill.after IS 'Version after which it runs';
-COMMENT ON COLUMN lockstep.backfill.sql IS 'Its text as published';
+COMMENT ON COLUMN lockstep.backfill.sql IS 'Its text as published; never changes once it was started';
 COMMENT ON COLUMN lockstep.backfill.digest IS 'SHA-256 over its tokens';
-COMMENT ON COLUMN lockstep.backfill.state IS 'not run, until it ran';
+COMMENT ON COLUMN lockstep.backfill.state IS 'Where it stands; done: cursors at the end, and verified';
 COMMENT ON COLUMN lockstep.backfill.published_at IS 'When it was published';
+COMMENT ON COLUMN lockstep.backfill.run IS 'How often it was begun from the start; 0 while never';
+COMMENT ON COLUMN lockstep.backfill.settings IS 'What people set while it runs; what is not in it the file says, or the default';
+COMMENT ON COLUMN lockstep.backfill.relation IS 'The table it walks; NULL for one batch without keys';
+COMMENT ON COLUMN lockstep.backfill.key_types IS 'Types of its key columns, as SQL: by them cursors are compared';
+COMMENT ON COLUMN lockstep.backfill.total IS 'Rows it has to walk, an estimate';
+COMMENT ON COLUMN lockstep.backfill.rows_left IS 'Rows that its verification found undone; NULL before it';
+COMMENT ON COLUMN lockstep.backfill.left_sample IS 'Some of them';
+COMMENT ON COLUMN lockstep.backfill.look IS 'The query that shows them';
+COMMENT ON COLUMN lockstep.backfill.actor IS 'Who started it';
+COMMENT ON COLUMN lockstep.backfill.reason IS 'Why';
+COMMENT ON COLUMN lockstep.backfill.started_at IS 'When its run began';
+COMMENT ON COLUMN lockstep.backfill.ended_at IS 'When it ended';
+COMMENT ON COLUMN lockstep.backfill.error IS 'Why it failed';
+
+CREATE SEQUENCE lockstep.backfill_epoch;
+COMMENT ON SEQUENCE lockstep.backfill_epoch IS 'Fencing numbers of ranges';
+
+CREATE TABLE lockstep.backfill_range (
+  name text NOT NULL REFERENCES lockstep.backfill (name) ON DELETE CASCADE,
+  run integer NOT NULL,
+  ordinal integer NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('prepare', 'range', 'verify')),
+  state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'held', 'done')),
+  epoch bigint NOT NULL UNIQUE DEFAULT nextval('lockstep.backfill_epoch'),
+  lease_id uuid,
+  session uuid,
+  holder text,
+  expires_at timestamptz,
+  not_before timestamptz,
+  low text[],
+  high text[],
+  position text[],
+  rows_walked bigint NOT NULL DEFAULT 0,
+  rows_changed bigint NOT NULL DEFAULT 0,
+  batches bigint NOT NULL DEFAULT 0,
+  batch_rows integer NOT NULL DEFAULT 0,
+  grants integer NOT NULL DEFAULT 0,
+  stands text NOT NULL DEFAULT '',
+  stands_since timestamptz,
+  lag interval,
+  started_at timestamptz,
+  moved_at timestamptz,
+  ended_at timestamptz,
+  error jsonb,
+  PRIMARY KEY (name, run, ordinal)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE lockstep.backfill_range IS 'The parts of a data job: each is leased by itself, fenced by its epoch, and has a cursor';
+COMMENT ON COLUMN lockstep.backfill_range.name IS 'Which job';
+COMMENT ON COLUMN lockstep.backfill_range.run IS 'Which run of it';
+COMMENT ON COLUMN lockstep.backfill_range.ordinal IS '0: prepare; then the ranges by key; the last: verify';
+COMMENT ON COLUMN lockstep.backfill_range.kind IS 'What is done: prepare and plan, walk a range of keys, verify';
+COMMENT ON COLUMN lockstep.backfill_range.state IS 'waiting for a holder, held, or done';
+COMMENT ON COLUMN lockstep.backfill_range.epoch IS 'Fence: a key column, so that a revoke waits for the holder''s open batch';
+COMMENT ON COLUMN lockstep.backfill_range.lease_id IS 'Random second half of the token';
+COMMENT ON COLUMN lockstep.backfill_range.session IS 'Who holds it';
+COMMENT ON COLUMN lockstep.backfill_range.holder IS 'service@instance of that session';
+COMMENT ON COLUMN lockstep.backfill_range.expires_at IS 'When a leader may try to take it back; each batch moves it';
+COMMENT ON COLUMN lockstep.backfill_range.not_before IS 'When it may be granted again';
+COMMENT ON COLUMN lockstep.backfill_range.low IS 'Keys above this one';
+COMMENT ON COLUMN lockstep.backfill_range.high IS 'Keys up to this one';
+COMMENT ON COLUMN lockstep.backfill_range.position IS 'The cursor: keys up to this one are committed; it never moves back';
+COMMENT ON COLUMN lockstep.backfill_range.rows_walked IS 'Rows up to the cursor';
+COMMENT ON COLUMN lockstep.backfill_range.rows_changed IS 'Rows that the statements said they changed';
+COMMENT ON COLUMN lockstep.backfill_range.batches IS 'How many were committed';
+COMMENT ON COLUMN lockstep.backfill_range.batch_rows IS 'Rows of the next batch, as its holder last said';
+COMMENT ON COLUMN lockstep.backfill_range.grants IS 'How often it was given to a holder';
+COMMENT ON COLUMN lockstep.backfill_range.stands IS 'Why its holder does nothing right now; empty when it does';
+COMMENT ON COLUMN lockstep.backfill_range.stands_since IS 'Since when';
+COMMENT ON COLUMN lockstep.backfill_range.lag IS 'How far replicas were behind when its holder last looked';
+COMMENT ON COLUMN lockstep.backfill_range.started_at IS 'When it was first begun';
+COMMENT ON COLUMN lockstep.backfill_range.moved_at IS 'When the cursor last moved';
+COMMENT ON COLUMN lockstep.backfill_range.ended_at IS 'When it was done';
+COMMENT ON COLUMN lockstep.backfill_range.error IS 'What its last holder met';
 
 CREATE TABLE lockstep.lease (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),

@@ -21,21 +21,23 @@ BEGIN
     || CASE WHEN p_allowed = '[]' THEN '{}' ELSE jsonb_build_object('allowed', p_allowed) END);
 END $$;
 
--- Publishes a data job. True when it is new; LS012 when its content differs from the published one.
+-- Publishes a data job. True when it is new or corrected; LS012 when it was started with other content.
 CREATE OR REPLACE FUNCTION lockstep.publish_backfill(p_epoch bigint, p_holder uuid, p_name text,
   p_after integer, p_sql bytea, p_digest bytea)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   INSERT INTO lockstep.backfill AS b (name, after, sql, digest) VALUES (p_name, p_after, p_sql, p_digest)
-  ON CONFLICT (name) DO NOTHING;
+  -- What has never been started may be corrected.
+  ON CONFLICT (name) DO UPDATE SET after = p_after, sql = p_sql, digest = p_digest, published_at = clock_timestamp()
+   WHERE b.run = 0 AND b.digest <> p_digest;
   IF FOUND THEN
     PERFORM lockstep.emit('backfill_published', NULL, NULL, jsonb_build_object('name', p_name));
     RETURN true;
   END IF;
   PERFORM 1 FROM lockstep.backfill b WHERE b.name = p_name AND b.digest = p_digest;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'LS012', MESSAGE = format('backfill %s is published with other content', p_name);
+    RAISE EXCEPTION USING ERRCODE = 'LS012', MESSAGE = format('backfill %s was started with other content', p_name);
   END IF;
   RETURN false;
 END $$;

@@ -71,12 +71,12 @@ END $$;
 
 -- Why p_version is not the one to run next; NULL when it is. Non-contracts run in order among
 -- themselves; a contract's turn comes when every earlier non-contract has run; nobody overtakes what
--- it waits for.
+-- it waits for, nor a data job that it needs.
 CREATE OR REPLACE FUNCTION lockstep.next_violation(p_version integer)
 RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE earlier integer; c record;
+DECLARE earlier integer; job text; c record;
 BEGIN
-  SELECT x.applied, m.version, m.waits_for, EXISTS (SELECT FROM lockstep.history h WHERE h.version = p_version) AS ran
+  SELECT x.applied, m.version, m.waits_for, m.needs_backfill, EXISTS (SELECT FROM lockstep.history h WHERE h.version = p_version) AS ran
     INTO c FROM lockstep.chain x LEFT JOIN lockstep.migration m ON m.version = p_version;
   IF c.ran THEN
     RETURN 'it is applied already';
@@ -92,6 +92,11 @@ BEGIN
   IF cardinality(c.waits_for) > 0 THEN
     SELECT x INTO earlier FROM unnest(c.waits_for) x WHERE NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = x) LIMIT 1;
     IF FOUND THEN RETURN format('it waits for contract %s', earlier); END IF;
+  END IF;
+  IF cardinality(c.needs_backfill) > 0 THEN
+    SELECT x INTO job FROM unnest(c.needs_backfill) x
+     WHERE NOT EXISTS (SELECT FROM lockstep.backfill b WHERE b.name = x AND b.state = 'done') LIMIT 1;
+    IF FOUND THEN RETURN format('it needs backfill %s', job); END IF;
   END IF;
   RETURN NULL;
 END $$;

@@ -30,7 +30,7 @@ BEGIN
   IF ran IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LS021', MESSAGE = format('version %s is applied', ran);
   END IF;
-  DELETE FROM lockstep.backfill b WHERE b.state = 'not run';
+  DELETE FROM lockstep.backfill b WHERE b.run = 0;
   IF p_from BETWEEN 1 AND c.head THEN
     DELETE FROM lockstep.intent i WHERE i.version >= p_from;  -- What they left is in the database all the same.
     DELETE FROM lockstep.migration m WHERE m.version >= p_from;
@@ -49,6 +49,8 @@ BEGIN
   UPDATE lockstep.leader l SET expires_at = clock_timestamp() - interval '1 second' WHERE l.expires_at > clock_timestamp();
   UPDATE lockstep.lease x SET epoch = x.epoch + 1, lease_id = NULL, state = 'idle', session = NULL, expires_at = NULL
    WHERE x.state <> 'idle';
+  UPDATE lockstep.backfill_range x SET state = 'waiting', epoch = nextval('lockstep.backfill_epoch'), lease_id = NULL,
+    session = NULL, expires_at = NULL WHERE x.state = 'held';
   UPDATE lockstep.chain c SET inflight = NULL WHERE c.inflight IS NOT NULL;
   UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = 'revoked',
     error = jsonb_build_object('message', 'its processes were killed') WHERE a.ended_at IS NULL;

@@ -11,7 +11,9 @@ BEGIN
     GRANT EXECUTE ON FUNCTION lockstep.open, lockstep.close, lockstep.open_group, lockstep.close_group,
       lockstep.outcome, lockstep.lock_wait, lockstep.lock_holders, lockstep.oldest_transaction,
       lockstep.lock_statements, lockstep.statement_lock_holder, lockstep.plan_statements,
-      lockstep.begin_statement, lockstep.end_statement TO lockstep_agents;
+      lockstep.begin_statement, lockstep.end_statement, lockstep.backfill_part, lockstep.backfill_open, lockstep.backfill_close,
+      lockstep.backfill_beat, lockstep.backfill_plan, lockstep.backfill_verified, lockstep.backfill_give_back,
+      lockstep.backfill_health TO lockstep_agents;
     GRANT EXECUTE ON FUNCTION lockstep.admit, lockstep.gate, lockstep.check_session TO lockstep_services;
     GRANT SELECT ON ALL TABLES IN SCHEMA lockstep TO lockstep_coordinators;
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA lockstep TO lockstep_coordinators;

@@ -1,0 +1,158 @@
+// Throttles on real servers: each stops a job behind the batch that runs, says why, and lets it go
+// on by itself.
+#include <gtest/gtest.h>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "tests/backfill/fixture.h"
+#include "tests/support/eventually.h"
+#include "tests/support/matchers.h"
+
+namespace lockstep::testing {
+namespace {
+
+constexpr int kRows = 40'000;
+constexpr char kSlow[] =
+    "-- lockstep:after 1\n-- lockstep:table t\n-- lockstep:key id\n-- lockstep:batch 100\n"
+    "-- lockstep:rate 2000\n-- lockstep:section batch\n"
+    "UPDATE t SET v = v + 1 WHERE id > $1 AND id <= $2;\n"
+    "-- lockstep:section verify\nSELECT id FROM t WHERE v <> 1;\n";
+
+// A job that runs for as long as a test needs, on a thread; ends it quickly in the end.
+class RunningJob {
+ public:
+  explicit RunningJob(BackfillDatabase& db, const std::string& settings = "{}") : db_(db) {
+    db_.RunScript(
+        absl::StrCat("CREATE TABLE t (id bigint PRIMARY KEY, v int NOT NULL DEFAULT 0) "
+                     "WITH (autovacuum_enabled = off); "
+                     "INSERT INTO t SELECT g FROM generate_series(1, ",
+                     kRows, ") g"));
+    db_.Publish("slow", kSlow);
+    db_.Start("slow", false, settings);
+    (void)db_.Run(*db_.Grant());  // Prepare.
+    part_ = *db_.Grant();
+    thread_ = std::thread([this] { end_ = db_.Run(part_); });
+    Moves();
+  }
+  ~RunningJob() {
+    if (thread_.joinable()) Finish();
+  }
+
+  // It commits another batch.
+  void Moves() {
+    const int64_t before = db_.Batches("slow");
+    EXPECT_TRUE(Eventually([&] { return db_.Batches("slow") > before; })) << db_.Stands("slow");
+  }
+  // It says `throttle`, and commits nothing from then on.
+  void StandsFor(const std::string& throttle) {
+    std::string why;
+    EXPECT_TRUE(Eventually([&] {
+      why = db_.Stands("slow");
+      return absl::StartsWith(why, throttle);
+    })) << why;
+    const int64_t batches = db_.Batches("slow");
+    // Two beats later, which the row shows, it is where it was.
+    const std::string beat = Beat();
+    EXPECT_TRUE(Eventually([&] { return Beat() != beat; }));
+    EXPECT_EQ(db_.Batches("slow"), batches) << why;
+  }
+  void Finish() {
+    db_.Set("slow", R"({"rate": 0})");
+    thread_.join();
+    EXPECT_EQ(end_.outcome, backfill::PartOutcome::kDone) << end_.status;
+    EXPECT_THAT(db_.RunAll(), IsOk());
+    EXPECT_EQ(db_.State("slow"), "done");
+  }
+
+ private:
+  std::string Beat() {
+    return db_.Scalar("SELECT max(expires_at) FROM lockstep.backfill_range WHERE state = 'held'");
+  }
+
+  BackfillDatabase& db_;
+  backfill::PartSpec part_;
+  backfill::PartEnd end_;
+  std::thread thread_;
+};
+
+TEST(BackfillHold, ALongTransaction) {
+  BackfillDatabase db;
+  RunningJob job(db, R"({"max_transaction_s": 1})");
+  auto other = db.db().Connect();
+  ASSERT_THAT(other->RunScript("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t"),
+              IsOk());
+  job.StandsFor("transaction: ");
+  ASSERT_THAT(other->RunScript("COMMIT"), IsOk());
+  job.Moves();
+  job.Finish();
+}
+
+TEST(BackfillHold, ASessionThatWaitsForTheTable) {
+  BackfillDatabase db;
+  RunningJob job(db);
+  auto reader = db.db().Connect();
+  ASSERT_THAT(reader->RunScript("BEGIN; SELECT FROM t LIMIT 1"), IsOk());
+  std::thread writer([&] {
+    auto ddl = db.db().Connect();
+    EXPECT_THAT(ddl->RunScript("SET statement_timeout = 0; SET lock_timeout = 0; "
+                               "BEGIN; LOCK TABLE t; COMMIT"),
+                IsOk());
+  });
+  job.StandsFor("lock-wait: ");
+  ASSERT_THAT(reader->RunScript("COMMIT"), IsOk());
+  writer.join();
+  job.Moves();
+  job.Finish();
+}
+
+TEST(BackfillHold, ARowThatSomebodyKeeps) {
+  BackfillDatabase db;
+  RunningJob job(db);
+  auto other = db.db().Connect();
+  ASSERT_THAT(other->RunScript("BEGIN; SELECT FROM t WHERE v = 0 FOR UPDATE"), IsOk());
+  job.StandsFor("lock-wait: ");
+  ASSERT_THAT(other->RunScript("COMMIT"), IsOk());
+  job.Moves();
+  job.Finish();
+}
+
+TEST(BackfillHold, AVacuumOfTheTable) {
+  BackfillDatabase db;
+  RunningJob job(db);
+  auto other = db.db().Connect();
+  const int pid = other->backend_pid();
+  std::thread vacuum([&] {
+    (void)other->Query("SET statement_timeout = 0");
+    (void)other->Query("SET vacuum_cost_delay = '100ms'");
+    (void)other->Query("SET vacuum_cost_limit = 1");
+    (void)other->Query("VACUUM t");  // Takes minutes; it is cancelled.
+  });
+  job.StandsFor("autovacuum: ");
+  db.db().Query(absl::StrCat("SELECT pg_terminate_backend(", pid, ")"));
+  vacuum.join();
+  job.Moves();
+  job.Finish();
+}
+
+TEST(BackfillHold, AQueryOfTheAuthor) {
+  BackfillDatabase db;
+  db.RunScript("CREATE TABLE hold (yes boolean); INSERT INTO hold VALUES (true)");
+  db.RunScript("CREATE TABLE s (id int)");
+  db.Publish("seed",
+             "-- lockstep:after 1\n-- lockstep:pause-while SELECT yes FROM hold\n"
+             "INSERT INTO s VALUES (1);\n");
+  db.Start("seed");
+  apply::Cancellation nobody;
+  std::thread runner([&, part = *db.Grant()] { (void)backfill::RunPart(part, nobody); });
+  EXPECT_TRUE(Eventually([&] { return absl::StartsWith(db.Stands("seed"), "query: "); }));
+  EXPECT_EQ(db.Scalar("SELECT count(*) FROM s"), "0");
+  db.RunScript("UPDATE hold SET yes = false");
+  runner.join();
+  EXPECT_THAT(db.RunAll(), IsOk());
+  EXPECT_EQ(db.Scalar("SELECT count(*) FROM s"), "1");
+}
+
+}  // namespace
+}  // namespace lockstep::testing
