@@ -260,6 +260,20 @@ TEST_F(BarrierTest, GroupsTellWhoCountsAndWhoHasLeft) {
   EXPECT_TRUE(facts.groups[0].oldest.has_value());
 }
 
+TEST_F(BarrierTest, APinnedBuildHoldsItUpAndIsToldFirst) {
+  Live("one");
+  lockstep_.db().RunScript(
+      "INSERT INTO lockstep.pin (pin_id, service, build, built_for, needs, adapted_to, expires_at, "
+      "actor, reason) VALUES ('pin-1', 'shop', 'old', 1, 1, 0, now() + interval '1 day', 'ann', "
+      "'perhaps back')");
+  const ContractFacts facts = Facts();
+  EXPECT_EQ(facts.concerned, 2);
+  ASSERT_THAT(facts.groups, SizeIs(2));
+  EXPECT_EQ(facts.groups[0].service, "shop");
+  EXPECT_EQ(facts.groups[0].pins, 1);
+  EXPECT_EQ(facts.groups[0].live, 0);
+}
+
 TEST_F(BarrierTest, AContractWhoseTurnHasNotComeSaysWhy) {
   lockstep_.Publish({{}, {.phase = "contract"}});
   EXPECT_EQ(Facts(5).not_next, "version 4 has not run");
