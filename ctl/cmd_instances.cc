@@ -14,16 +14,21 @@ namespace lockstep::ctl {
 absl::StatusOr<int> RunInstances(Context& context, const Arguments& arguments) {
   v1::ListInstancesRequest request;
   request.set_service(arguments.argument());
+  const int32_t contract = arguments.Number("--concerned-by").value_or(0);
+  request.set_concerned_by(contract);
   ASSIGN_OR_RETURN(const v1::ListInstancesResponse list, ListAllInstances(context.client, request));
   if (context.flags.json) {
     RETURN_IF_ERROR(PrintJsonList(context.console, list));
   } else if (list.instances().empty()) {
     const std::string of =
         arguments.argument().empty() ? "" : absl::StrCat(" of ", Sanitize(arguments.argument()));
-    context.console.Say(absl::StrCat("no instance", of, " is registered"));
+    context.console.Say(contract == 0
+                            ? absl::StrCat("no instance", of, " is registered")
+                            : absl::StrCat("contract ", contract, " concerns no instance", of));
   } else {
-    context.console.Data(InstancesTable(list, absl::Now(), context.console.out_style(),
-                                        context.console.options().out_width));
+    const auto table = contract == 0 ? InstancesTable : ConcernedTable;
+    context.console.Data(
+        table(list, absl::Now(), context.console.out_style(), context.console.options().out_width));
   }
   return kExitDone;
 }

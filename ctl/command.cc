@@ -134,6 +134,33 @@ constexpr Command kCommands[] = {
      .formats = kWideFormats,
      .examples = kBlockersExamples,
      .run = RunBlockers},
+    {.name = "can-deploy",
+     .summary = "Say whether a build would start, before it is deployed",
+     .text =
+         "Asks the gate for a build of SERVICE that need not run: 0 it starts now, 3 it starts\n"
+         "after the pending upgrade, 5 it will not start, with the contract that shuts it out,\n"
+         "when that ran, and which build would start. Contracts that would shut it out later are\n"
+         "told too. The build is what --build-file and --chain-sum declare (default:\n"
+         "services/SERVICE/lockstep.yaml here), or --build B of one that runs, ran lately or is\n"
+         "pinned. It promises nothing: what keeps a build deployable is `lockstep pins add`.",
+     .flags = kCanDeployFlags,
+     .argument = "SERVICE",
+     .argument_required = true,
+     .examples = kCanDeployExamples,
+     .run = RunCanDeploy},
+    {.name = "override contract",
+     .summary = "Let a contract run although it breaks live instances",
+     .text =
+         "Shows exactly which instances and pins contract N would break, and a token over that\n"
+         "list; nothing is changed. With --confirm TOKEN and --reason it is recorded that the\n"
+         "contract may run all the same, for a while and for these alone: had anybody come or\n"
+         "gone meanwhile it is refused (8), and who comes later holds the contract up again.\n"
+         "`lockstep contract N` then runs it. Nothing else is skipped.",
+     .flags = kOverrideFlags,
+     .argument = "N",
+     .argument_required = true,
+     .examples = kOverrideExamples,
+     .run = RunOverrideContract},
     {.name = "wait",
      .summary = "Wait for a version, a service's gate or an operation",
      .text = "Returns once version N is applied, once all instances of a service may serve, or "
@@ -228,7 +255,8 @@ constexpr Command kCommands[] = {
      .summary = "List the registered instances of all services, or of one",
      .text = "Lists every instance that has not ended: its build, the versions it needs and\n"
              "is adapted to, its gate with the reason, how it was admitted, and when it was\n"
-             "last heard from.",
+             "last heard from. --concerned-by N lists those that contract N concerns, and why.",
+     .flags = kInstancesFlags,
      .argument = "SERVICE",
      .examples = kInstancesExamples,
      .run = RunInstances},
@@ -254,6 +282,37 @@ constexpr Command kCommands[] = {
      .argument_count = 2,
      .examples = kEvictExamples,
      .run = RunInstancesEvict},
+    {.name = "pins",
+     .summary = "List the builds that count as live although none of them runs",
+     .text = "Lists the pins of all services, or of one: what each build needs and is adapted to,\n"
+             "when the pin ends, who made it and why.",
+     .argument = "SERVICE",
+     .examples = kPinsExamples,
+     .run = RunPins},
+    {.name = "pins add",
+     .summary = "Keep a build deployable for a while",
+     .text =
+         "A pinned build counts as a live instance: no contract that concerns it runs until the\n"
+         "pin has ended, so that one can go back to it. What it declares is taken from an\n"
+         "instance of it that runs or ran lately, or from --build-file and --chain-sum. Pinning\n"
+         "it again replaces the pin. Refused (5) when it could not start any more, or while the\n"
+         "fleet drains for a contract that concerns it. Needs --build and --reason.",
+     .flags = kPinsAddFlags,
+     .argument = "SERVICE",
+     .argument_required = true,
+     .examples = kPinsAddExamples,
+     .run = RunPinsAdd},
+    {.name = "pins retire",
+     .summary = "Say that a build will not run again, which ends its pin",
+     .text =
+         "Ends the pin of a build. Instances of it that count are listed and count on: they end\n"
+         "by their goodbye, or by `lockstep instances evict`. A retired build that starts all the\n"
+         "same is judged at the gate as any other. Needs --build and --reason.",
+     .flags = kPinsRetireFlags,
+     .argument = "SERVICE",
+     .argument_required = true,
+     .examples = kPinsRetireExamples,
+     .run = RunPinsRetire},
     {.name = "leases",
      .summary = "Show who may apply migrations now, and what became of earlier runs",
      .text = "Lists the runs that were granted, newest first: the one that is held right now,\n"
@@ -270,6 +329,22 @@ constexpr Command kCommands[] = {
      .flags = kEventsFlags,
      .examples = kEventsExamples,
      .run = RunEvents},
+    {.name = "audit list",
+     .summary = "Show what people decided: who, what and why",
+     .text = "Lists the decisions of people, newest first: operations started, paused and\n"
+             "cancelled, pins, overrides, attestations. Each was recorded in the transaction of\n"
+             "its effect.",
+     .flags = kAuditListFlags,
+     .examples = kAuditListExamples,
+     .run = RunAuditList},
+    {.name = "audit verify",
+     .summary = "Check that the record of decisions is what was written",
+     .text = "Checks every record against the one before, and against the event log; 5 when one\n"
+             "was changed or is missing. It prints the newest hash: kept elsewhere, and given to\n"
+             "--expect later, it proves that nobody wrote all of the record anew.",
+     .flags = kAuditVerifyFlags,
+     .examples = kAuditVerifyExamples,
+     .run = RunAuditVerify},
     {.name = "chain export",
      .summary = "Print the published chain.sum",
      .text = "Prints chain.sum as it is published, byte for byte the file that the newest\n"

@@ -141,6 +141,34 @@ inline constexpr Flag kWaitFlags[] = {
     {"--for", ValueKind::kText, "WHAT", "version=N, gate=SERVICE or operation=ID", true}};
 inline constexpr Flag kStatusFlags[] = {
     {"--watch", ValueKind::kNone, "", "Show it again whenever it changes, until Ctrl-C"}};
+inline constexpr Flag kBuild = {"--build", ValueKind::kText, "B", "Which image or commit"};
+inline constexpr Flag kBuildFile = {"--build-file", ValueKind::kText, "FILE",
+                                    "The lockstep.yaml that the build has"};
+inline constexpr Flag kChainSum = {
+    "--chain-sum", ValueKind::kText, "FILE",
+    "The chain.sum that the build was made with (default ./migrations/chain.sum)"};
+inline constexpr Flag kCanDeployFlags[] = {
+    kBuild,
+    kBuildFile,
+    kChainSum,
+    {"--rollback", ValueKind::kNone, "", "It is a build to go back to: say how to keep it"}};
+inline constexpr Flag kPinsAddFlags[] = {
+    kBuild,
+    {"--for", ValueKind::kDuration, "DURATION", "How long (1m to 365d; default 7d)"},
+    kBuildFile,
+    kChainSum,
+    kReason};
+inline constexpr Flag kPinsRetireFlags[] = {kBuild, kReason};
+inline constexpr Flag kOverrideFlags[] = {
+    {"--confirm", ValueKind::kText, "TOKEN", "Do it to those that were shown with this token"},
+    {"--for", ValueKind::kDuration, "DURATION", "How long it may be used (1m to 24h; default 1h)"},
+    kReason};
+inline constexpr Flag kAuditListFlags[] = {
+    {"--limit", ValueKind::kCount, "N", "How many at most (default 100)"}};
+inline constexpr Flag kAuditVerifyFlags[] = {
+    {"--expect", ValueKind::kText, "HASH", "A hash that was noted earlier must be in it"}};
+inline constexpr Flag kInstancesFlags[] = {
+    {"--concerned-by", ValueKind::kNumber, "N", "Only those that contract N concerns, with why"}};
 inline constexpr Flag kLeasesFlags[] = {
     {"--limit", ValueKind::kCount, "N", "How many at most (default 20)"}};
 inline constexpr Flag kEventsFlags[] = {
@@ -204,6 +232,21 @@ inline constexpr const char* kBlockersExamples[] = {"lockstep blockers", "lockst
 inline constexpr const char* kWaitExamples[] = {"lockstep wait --for version=16 --timeout 10m",
                                                 "lockstep wait --for gate=platform-core",
                                                 "lockstep wait --for operation=op-7f3a"};
+inline constexpr const char* kCanDeployExamples[] = {
+    "lockstep can-deploy platform-core",
+    "lockstep can-deploy platform-core --build-file lockstep.yaml --chain-sum chain.sum",
+    "lockstep can-deploy platform-core --build 8d02b17 --rollback"};
+inline constexpr const char* kPinsExamples[] = {"lockstep pins", "lockstep pins platform-core"};
+inline constexpr const char* kPinsAddExamples[] = {
+    "lockstep pins add platform-core --build 8d02b17 --for 7d --reason 'release 42'"};
+inline constexpr const char* kPinsRetireExamples[] = {
+    "lockstep pins retire platform-core --build 8d02b17 --reason 'release 42 stays'"};
+inline constexpr const char* kOverrideExamples[] = {
+    "lockstep override contract 13",
+    "lockstep override contract 13 --confirm 91c3f0d2ab7e4415 --reason 'batch jobs may fail'"};
+inline constexpr const char* kAuditListExamples[] = {"lockstep audit list",
+                                                     "lockstep audit list --limit 1000 -o jsonl"};
+inline constexpr const char* kAuditVerifyExamples[] = {"lockstep audit verify"};
 inline constexpr const char* kHistoryExamples[] = {"lockstep history", "lockstep history -o json"};
 inline constexpr const char* kListExamples[] = {"lockstep operations list --active"};
 inline constexpr const char* kGetExamples[] = {"lockstep operations get op-7f3a"};
@@ -219,7 +262,8 @@ inline constexpr const char* kDevExamples[] = {"lockstep dev", "lockstep dev --p
                                                "lockstep dev --reset",
                                                "lockstep dev --once --ephemeral"};
 inline constexpr const char* kInstancesExamples[] = {"lockstep instances",
-                                                     "lockstep instances platform-core -o jsonl"};
+                                                     "lockstep instances platform-core -o jsonl",
+                                                     "lockstep instances --concerned-by 13"};
 inline constexpr const char* kInstancesGetExamples[] = {
     "lockstep instances get platform-core-7f9c"};
 inline constexpr const char* kEvictExamples[] = {

@@ -61,6 +61,7 @@ constexpr ReasonRow kReasons[] = {
     {"ETAG_MISMATCH", kExitConflict, ""},
     {"EVENT_COMPACTED", kExitConflict, "`lockstep events --after 0` reads the log anew"},
     {"INSTANCE_NOT_FOUND", kExitFailed, "`lockstep instances`"},
+    {"BUILD_NOT_FOUND", kExitFailed, "`lockstep instances` and `lockstep pins` list builds"},
     {"OPERATION_NOT_FOUND", kExitFailed, "`lockstep operations list`"},
     {dev::kReasonRunning, kExitConflict, ""},
     {dev::kReasonAppliedEdited, kExitBlocked, ""},

@@ -114,6 +114,23 @@ std::string InstancesTable(const v1::ListInstancesResponse& list, absl::Time now
   return table.Render(style, width);
 }
 
+std::string ConcernedTable(const v1::ListInstancesResponse& list, absl::Time now,
+                           const Style& style, int width) {
+  Table table({{"INSTANCE"}, {"SERVICE"}, {"BUILD"}, {"STATE"}, {"LAST SEEN"}, {"WHY"}});
+  for (const v1::InstanceStatus& instance : list.instances()) {
+    const std::string gate = GateCell(instance, now);
+    const bool counts = instance.state() != "waiting" && instance.state() != "refused";
+    table.AddRow({{instance.instance()},
+                  {instance.service()},
+                  {OrDash(instance.build())},
+                  {counts ? instance.state() : absl::StrCat(gate, ", does not count"),
+                   ctl::ToneOf(HealthOf(instance))},
+                  {LastSeen(instance)},
+                  {instance.concern().why()}});
+  }
+  return table.Render(style, width);
+}
+
 std::string InstanceText(const v1::InstanceStatus& instance, absl::Time now, const Style& style) {
   std::string text;
   const auto add = [&text](const char* label, const std::string& value) {

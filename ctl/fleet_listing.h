@@ -20,6 +20,9 @@ absl::StatusOr<v1::ListInstancesResponse> ListAllInstances(Client& client,
 
 std::string InstancesTable(const v1::ListInstancesResponse& list, absl::Time now,
                            const Style& style, int width);
+// The same of those that a contract concerns: whether they count, and why it concerns them.
+std::string ConcernedTable(const v1::ListInstancesResponse& list, absl::Time now,
+                           const Style& style, int width);
 // One instance, a fact a line.
 std::string InstanceText(const v1::InstanceStatus& instance, absl::Time now, const Style& style);
 

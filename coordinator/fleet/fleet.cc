@@ -13,6 +13,10 @@
 namespace lockstep::coordinator {
 namespace {
 
+// How often pins are looked at: an end that comes so late keeps a contract waiting, and breaks
+// nothing.
+constexpr absl::Duration kPinLook = absl::Seconds(10);
+
 absl::Status TooMany(absl::string_view what, size_t limit) {
   return base::MakeError(absl::StatusCode::kResourceExhausted, "TOO_MANY_SESSIONS",
                          absl::StrCat("the coordinator has ", limit, " ", what, " already"),
@@ -215,8 +219,9 @@ void Fleet::Refresh(const GateView& view) {
   }
 }
 
-// Reservations end in the database, by its clock or because their instance took over. Asks it only
-// while there are any.
+// Reservations and pins end in the database, by its clock; a reservation also because its instance
+// took over. Asks it while there are reservations, and now and then for the pins, which last days
+// and are ended by a grant too.
 void Fleet::EndReservations(const LeaderToken& leader) {
   std::vector<std::string> reserved;
   {
@@ -224,8 +229,10 @@ void Fleet::EndReservations(const LeaderToken& leader) {
     for (const auto& [id, entry] : entries_) {
       if (entry.member.reserved && !entry.member.connected && !entry.asking) reserved.push_back(id);
     }
+    const absl::Duration now = options_.clock->SinceBoot();
+    if (reserved.empty() && now < next_pin_look_) return;
+    next_pin_look_ = now + kPinLook;
   }
-  if (reserved.empty()) return;
   auto connection = options_.database->Take();
   const auto left = connection.ok() ? ExpireReservations(**connection, leader)
                                     : absl::StatusOr<std::set<std::string>>(connection.status());

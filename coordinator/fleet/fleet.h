@@ -188,6 +188,7 @@ class Fleet {
   Entries entries_ ABSL_GUARDED_BY(mu_);
   BackendWatch backends_ ABSL_GUARDED_BY(mu_);
   absl::Duration next_look_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
+  absl::Duration next_pin_look_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
   absl::Duration loaded_at_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
   std::optional<absl::Duration> settled_at_ ABSL_GUARDED_BY(mu_);
   std::optional<ExpiryBrake> brake_ ABSL_GUARDED_BY(mu_);

@@ -15,10 +15,6 @@ bool IsPartOf(absl::string_view inner, absl::string_view outer) {
          absl::StartsWith(inner, outer);
 }
 
-bool Overlap(absl::string_view a, absl::string_view b) {
-  return a == b || IsPartOf(a, b) || IsPartOf(b, a);
-}
-
 // Like lockstep.default_needs: 0 below the first version and on an empty chain.
 Version DefaultNeeds(const PublishedChain& chain, Version built_for) {
   const Version last = std::min(built_for, chain.head());
@@ -137,6 +133,10 @@ class Judge {
 };
 
 }  // namespace
+
+bool Overlap(absl::string_view a, absl::string_view b) {
+  return a == b || IsPartOf(a, b) || IsPartOf(b, a);
+}
 
 bool Concerns(Version contract, const std::optional<std::vector<std::string>>& touches,
               const Declaration& declaration) {

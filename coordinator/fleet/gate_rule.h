@@ -11,12 +11,17 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+
 #include "coordinator/store/gate_store.h"
 
 namespace lockstep::coordinator {
 
 // The verdict for a build; the same table as in docs/concepts.md, top to bottom. Pure.
 Verdict JudgeGate(const GateFacts& facts, const Declaration& declaration);
+
+// Whether one of two names, "users" and "users.email", is the other or a part of it.
+bool Overlap(absl::string_view a, absl::string_view b);
 
 // Whether contract `contract`, which touches `touches`, concerns the build (lockstep.concerns).
 bool Concerns(Version contract, const std::optional<std::vector<std::string>>& touches,

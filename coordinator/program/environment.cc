@@ -126,16 +126,22 @@ void Environment::MakeServices() {
                                                                .lessor = lessor_.get(),
                                                                .driver = driver_.get(),
                                                                .durations = config_.durations});
+  builds_ = std::make_unique<Builds>(BuildsOptions{.database = &database_,
+                                                   .fleet = fleet_.get(),
+                                                   .accepting = [this] { return Accepting(); },
+                                                   .wake_driver = [this] { driver_->Wake(); }});
   admin_service_ = std::make_unique<AdminServiceImpl>(
       AdminServiceOptions{.database = &database_,
                           .fleet = fleet_.get(),
+                          .builds = builds_.get(),
                           .workers = &call_workers_,
                           .durations = config_.durations,
                           .accepting = [this] { return Accepting(); },
                           .wake_driver = [this] { driver_->Wake(); }});
   agent_service_ = std::make_unique<AgentServiceImpl>(&peers_, &gate_memory_, &database_,
                                                       operations_.get(), &call_workers_);
-  release_service_ = std::make_unique<ReleaseServiceImpl>(operations_.get(), &call_workers_);
+  release_service_ = std::make_unique<ReleaseServiceImpl>(operations_.get(), builds_.get(),
+                                                          config_.durations, &call_workers_);
   operation_service_ =
       std::make_unique<OperationServiceImpl>(operations_.get(), &call_workers_, &hub_);
   status_service_ =

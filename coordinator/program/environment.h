@@ -70,6 +70,7 @@ class Environment {
   std::unique_ptr<Lessor> lessor_;
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Operations> operations_;
+  std::unique_ptr<Builds> builds_;
   SessionPeers peers_;
   WatchHub hub_;
   std::unique_ptr<AdminServiceImpl> admin_service_;

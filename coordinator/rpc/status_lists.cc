@@ -54,13 +54,15 @@ absl::Status StatusServiceImpl::DoListInstances(const v1::ListInstancesRequest& 
   if (!request.page_token().empty() && !base::IsUuid(request.page_token())) {
     return InvalidField("page_token", "not one of ours");
   }
+  if (request.concerned_by() < 0) return InvalidField("concerned_by", "out of range");
   const int size = PageSize(request.page_size(), kDefaultPage, kMaxPage);
   ASSIGN_OR_RETURN(const auto instances,
                    coordinator::ListInstances(*sources_.database, *sources_.fleet,
                                               {.after = request.page_token(),
                                                .service = request.service(),
                                                .instance = request.instance(),
-                                               .limit = size},
+                                               .limit = size,
+                                               .concerned_by = request.concerned_by()},
                                               sources_.clock->SinceBoot()));
   for (const InstanceState& instance : instances) {
     *response.add_instances() = ToProto(instance, durations_.admission_validity);
@@ -82,6 +84,27 @@ grpc::ServerUnaryReactor* StatusServiceImpl::ListBlockers(grpc::CallbackServerCo
     for (const ContractState& contract : contracts) *response->add_contracts() = ToProto(contract);
     return absl::OkStatus();
   });
+}
+
+grpc::ServerUnaryReactor* StatusServiceImpl::ListPins(grpc::CallbackServerContext* context,
+                                                      const v1::ListPinsRequest* request,
+                                                      v1::ListPinsResponse* response) {
+  return RunUnary(context, workers_,
+                  [this, request, response] { return DoListPins(*request, *response); });
+}
+
+absl::Status StatusServiceImpl::DoListPins(const v1::ListPinsRequest& request,
+                                           v1::ListPinsResponse& response) {
+  RETURN_IF_ERROR(CheckText("service", request.service(), kMaxName));
+  RETURN_IF_ERROR(CheckText("page_token", request.page_token(), kMaxName));
+  const int size = PageSize(request.page_size(), kDefaultPage, kMaxPage);
+  ASSIGN_OR_RETURN(auto connection, sources_.database->Take());
+  ASSIGN_OR_RETURN(const auto pins, ReadPins(*connection, {.after = request.page_token(),
+                                                           .service = request.service(),
+                                                           .limit = size}));
+  for (const PinRow& pin : pins) *response.add_pins() = ToProto(pin);
+  if (static_cast<int>(pins.size()) == size) response.set_next_page_token(pins.back().pin_id);
+  return absl::OkStatus();
 }
 
 grpc::ServerUnaryReactor* StatusServiceImpl::ListLeases(grpc::CallbackServerContext* context,

@@ -36,6 +36,9 @@ class StatusServiceImpl : public v1::StatusService::CallbackService {
   grpc::ServerUnaryReactor* ListBlockers(grpc::CallbackServerContext* context,
                                          const v1::ListBlockersRequest* request,
                                          v1::ListBlockersResponse* response) override;
+  grpc::ServerUnaryReactor* ListPins(grpc::CallbackServerContext* context,
+                                     const v1::ListPinsRequest* request,
+                                     v1::ListPinsResponse* response) override;
   grpc::ServerUnaryReactor* ListLeases(grpc::CallbackServerContext* context,
                                        const v1::ListLeasesRequest* request,
                                        v1::ListLeasesResponse* response) override;
@@ -62,6 +65,7 @@ class StatusServiceImpl : public v1::StatusService::CallbackService {
                                 v1::ListMigrationsResponse& response);
   absl::Status DoListInstances(const v1::ListInstancesRequest& request,
                                v1::ListInstancesResponse& response);
+  absl::Status DoListPins(const v1::ListPinsRequest& request, v1::ListPinsResponse& response);
   absl::Status DoListLeases(const v1::ListLeasesRequest& request, v1::ListLeasesResponse& response);
   absl::Status DoListEvents(const v1::ListEventsRequest& request, v1::ListEventsResponse& response);
   bool TellWatchers();

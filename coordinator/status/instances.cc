@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "coordinator/store/build_store.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::coordinator {
@@ -69,8 +70,12 @@ absl::StatusOr<std::vector<InstanceState>> ListInstances(Database& database, con
                                                          const SessionQuery& query,
                                                          absl::Duration now) {
   std::vector<SessionRow> rows;
+  std::optional<GateContract> contract;
   {
     ASSIGN_OR_RETURN(auto connection, database.Take());
+    if (query.concerned_by != 0) {
+      ASSIGN_OR_RETURN(contract, ReadContract(*connection, query.concerned_by));
+    }
     ASSIGN_OR_RETURN(rows, ReadSessionPage(*connection, query));
   }
   std::vector<InstanceState> instances;
@@ -78,6 +83,10 @@ absl::StatusOr<std::vector<InstanceState>> ListInstances(Database& database, con
   for (SessionRow& row : rows) {
     const std::optional<Member> member = fleet.Find(row.declaration.session_id);
     instances.push_back(InstanceOf(std::move(row), member, now, expiry));
+    if (!contract.has_value()) continue;
+    InstanceState& instance = instances.back();
+    instance.concern =
+        ConcernOf(contract->version, contract->touches, instance.session.declaration);
   }
   return instances;
 }

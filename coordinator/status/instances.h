@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "coordinator/fleet/concern.h"
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/store/session_store.h"
 
@@ -20,6 +21,7 @@ struct InstanceState {
   std::optional<absl::Duration> last_seen;  // How long ago; absent when this process does not know.
   int backends = 0;        // Of a silent one: its connections to the database, as far as seen.
   std::string why_counts;  // Of a suspect one, for a person; "" for others.
+  std::optional<Concern> concern;  // Where a contract was asked for.
 };
 
 // What holds suspect sessions that is no property of one of them.
@@ -34,7 +36,7 @@ InstanceState InstanceOf(SessionRow row, const std::optional<Member>& member, ab
                          const ExpiryView& expiry);
 
 // Instances that have not ended, by service and name. Blocks on SQL. INVALID_ARGUMENT
-// (INVALID_FIELD) when `query.after` is no session.
+// (INVALID_FIELD) when `query.after` is no session; as ReadContract for `query.concerned_by`.
 absl::StatusOr<std::vector<InstanceState>> ListInstances(Database& database, const Fleet& fleet,
                                                          const SessionQuery& query,
                                                          absl::Duration now);

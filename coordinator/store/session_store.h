@@ -37,6 +37,7 @@ struct SessionQuery {
   std::string service;   // Only this one's; "" for all.
   std::string instance;  // Only those with this name or session id; "" for all.
   int limit = 100;
+  Version concerned_by = 0;  // Only those that this contract concerns; 0 for all.
 };
 
 // A page of sessions that have not ended, by service, instance and session id. INVALID_ARGUMENT

@@ -55,6 +55,35 @@ v1::InstanceStatus ToProto(const InstanceState& state, absl::Duration validity) 
     *proto.mutable_attestation()->mutable_at() = ToProto(attested->at);
   }
   proto.set_database_connections(state.backends);
+  if (state.concern.has_value()) *proto.mutable_concern() = ToProto(*state.concern);
+  return proto;
+}
+
+v1::Concern ToProto(const Concern& concern) {
+  v1::Concern proto;
+  proto.set_contract(concern.contract);
+  for (const std::string& overlap : concern.overlaps) proto.add_overlaps(overlap);
+  proto.set_why(concern.why);
+  return proto;
+}
+
+v1::Pin ToProto(const PinRow& pin) {
+  const Declaration& d = pin.declaration;
+  v1::Pin proto;
+  proto.set_pin_id(pin.pin_id);
+  proto.set_service(d.service);
+  proto.set_build(d.build);
+  proto.set_built_for(d.built_for);
+  proto.set_needs(d.needs.value_or(0));
+  proto.set_adapted_to(d.adapted_to);
+  proto.set_uses_declared(d.uses.has_value());
+  if (d.uses.has_value()) {
+    for (const std::string& use : *d.uses) proto.add_uses(use);
+  }
+  *proto.mutable_created_at() = ToProto(pin.created_at);
+  *proto.mutable_expires_at() = ToProto(pin.expires_at);
+  proto.set_actor(pin.by.actor);
+  proto.set_reason(pin.by.reason);
   return proto;
 }
 

@@ -7,10 +7,13 @@
 #include "coordinator/status/instances.h"
 #include "coordinator/store/attempt_store.h"
 #include "coordinator/store/event_store.h"
+#include "coordinator/store/pin_store.h"
 
 namespace lockstep::coordinator {
 
 v1::InstanceStatus ToProto(const InstanceState& instance, absl::Duration validity);
+v1::Concern ToProto(const Concern& concern);
+v1::Pin ToProto(const PinRow& pin);
 v1::Lease ToProto(const AttemptRow& attempt);
 v1::Event ToProto(const EventRow& event);
 

@@ -35,6 +35,18 @@ class FakeCoordinator::Admin final : public v1::AdminService::Service {
                              v1::EvictInstanceResponse* response) override {
     return Reply(fake_, fake_.evict, *request, response);
   }
+  grpc::Status Override(grpc::ServerContext*, const v1::OverrideRequest* request,
+                        v1::OverrideResponse* response) override {
+    return Reply(fake_, fake_.override_contract, *request, response);
+  }
+  grpc::Status ListAuditEvents(grpc::ServerContext*, const v1::ListAuditEventsRequest* request,
+                               v1::ListAuditEventsResponse* response) override {
+    return Reply(fake_, fake_.list_audit, *request, response);
+  }
+  grpc::Status VerifyAudit(grpc::ServerContext*, const v1::VerifyAuditRequest* request,
+                           v1::VerifyAuditResponse* response) override {
+    return Reply(fake_, fake_.verify_audit, *request, response);
+  }
 
  private:
   FakeCoordinator& fake_;
@@ -58,6 +70,18 @@ class FakeCoordinator::Release final : public v1::ReleaseService::Service {
   grpc::Status StartContract(grpc::ServerContext*, const v1::StartContractRequest* request,
                              v1::StartContractResponse* response) override {
     return Reply(fake_, fake_.start_contract, *request, response);
+  }
+  grpc::Status CanDeploy(grpc::ServerContext*, const v1::CanDeployRequest* request,
+                         v1::CanDeployResponse* response) override {
+    return Reply(fake_, fake_.can_deploy, *request, response);
+  }
+  grpc::Status PinBuild(grpc::ServerContext*, const v1::PinBuildRequest* request,
+                        v1::PinBuildResponse* response) override {
+    return Reply(fake_, fake_.pin, *request, response);
+  }
+  grpc::Status RetireBuild(grpc::ServerContext*, const v1::RetireBuildRequest* request,
+                           v1::RetireBuildResponse* response) override {
+    return Reply(fake_, fake_.retire, *request, response);
   }
 
  private:
@@ -118,6 +142,10 @@ class FakeCoordinator::Status final : public v1::StatusService::Service {
   grpc::Status ListBlockers(grpc::ServerContext*, const v1::ListBlockersRequest* request,
                             v1::ListBlockersResponse* response) override {
     return Reply(fake_, fake_.list_blockers, *request, response);
+  }
+  grpc::Status ListPins(grpc::ServerContext*, const v1::ListPinsRequest* request,
+                        v1::ListPinsResponse* response) override {
+    return Reply(fake_, fake_.list_pins, *request, response);
   }
   grpc::Status ListLeases(grpc::ServerContext*, const v1::ListLeasesRequest* request,
                           v1::ListLeasesResponse* response) override {

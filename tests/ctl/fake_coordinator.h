@@ -53,6 +53,13 @@ class FakeCoordinator {
   Answer<v1::PauseOperationRequest, v1::PauseOperationResponse> pause;
   Answer<v1::ResumeOperationRequest, v1::ResumeOperationResponse> resume;
   Answer<v1::EvictInstanceRequest, v1::EvictInstanceResponse> evict;
+  Answer<v1::CanDeployRequest, v1::CanDeployResponse> can_deploy;
+  Answer<v1::PinBuildRequest, v1::PinBuildResponse> pin;
+  Answer<v1::RetireBuildRequest, v1::RetireBuildResponse> retire;
+  Answer<v1::ListPinsRequest, v1::ListPinsResponse> list_pins;
+  Answer<v1::OverrideRequest, v1::OverrideResponse> override_contract;
+  Answer<v1::ListAuditEventsRequest, v1::ListAuditEventsResponse> list_audit;
+  Answer<v1::VerifyAuditRequest, v1::VerifyAuditResponse> verify_audit;
   Answer<v1::RetryOperationRequest, v1::RetryOperationResponse> retry;
   Answer<v1::ListInstancesRequest, v1::ListInstancesResponse> list_instances;
   Answer<v1::ListBlockersRequest, v1::ListBlockersResponse> list_blockers;

@@ -82,7 +82,7 @@ std::unique_ptr<Subprocess> Cluster::StartAgent(AgentSpec spec) {
   Write(service_file, absl::StrCat("service: ", spec.service, "\n", spec.yaml));
   SubprocessOptions options{
       .argv = {ProgramPath("lockstep-agent"), spec.verb, "--address", socket(), "--instance",
-               spec.instance, "--chain-sum", chain_sum()},
+               spec.instance, "--chain-sum", spec.chain_sum.empty() ? chain_sum() : spec.chain_sum},
       .env = spec.env};
   auto& argv = options.argv;
   if (spec.verb != "sidecar") argv.insert(argv.end(), {"--gate-timeout", spec.gate_timeout});
