@@ -5,6 +5,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/errors.h"
+#include "ctl/fleet_view.h"
 #include "ctl/output.h"
 #include "ctl/progress.h"
 #include "ctl/sanitize.h"

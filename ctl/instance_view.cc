@@ -3,7 +3,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "ctl/output.h"
-#include "engine/base/status_macros.h"
 #include "proto/convert/time.h"
 
 namespace lockstep::ctl {
@@ -39,18 +38,6 @@ Tone ToneOf(Health health) {
     default:
       return Tone::kWarning;
   }
-}
-
-const v1::InstanceStatus& WorstOf(const v1::ServiceStatus& service) {
-  LOCKSTEP_CHECK(service.instances_size() > 0);
-  const v1::InstanceStatus* worst = &service.instances(0);
-  for (const v1::InstanceStatus& instance : service.instances()) {
-    const Health health = HealthOf(instance);
-    const bool earlier =
-        convert::FromProto(instance.registered_at()) < convert::FromProto(worst->registered_at());
-    if (health > HealthOf(*worst) || (health == HealthOf(*worst) && earlier)) worst = &instance;
-  }
-  return *worst;
 }
 
 std::string GateWord(const v1::InstanceStatus& instance, absl::Time now) {

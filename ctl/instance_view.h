@@ -1,4 +1,4 @@
-// What an instance's gate means to a person, and how instances of a service add up. Pure functions.
+// What an instance's gate means to a person. Pure functions.
 #ifndef LOCKSTEP_CTL_INSTANCE_VIEW_H_
 #define LOCKSTEP_CTL_INSTANCE_VIEW_H_
 
@@ -11,7 +11,7 @@
 
 namespace lockstep::ctl {
 
-// How bad an instance is; the worst of its instances is the service's.
+// How bad an instance is; the worst of its instances is a build's, and a service's.
 enum class Health {
   kOpen = 0,
   kUnknown = 1,
@@ -24,9 +24,6 @@ enum class Health {
 
 Health HealthOf(const v1::InstanceStatus& instance);
 Tone ToneOf(Health health);
-
-// The instance that is worst; the one registered first among equals. `service` must have instances.
-const v1::InstanceStatus& WorstOf(const v1::ServiceStatus& service);
 
 // "open", "waiting 12s", "refused", "lost" (open, but its stream is not connected), "suspect 3m"
 // (lost for the session TTL, and it counts on), "starting" (an init container has reserved its

@@ -1,31 +1,20 @@
 #include "ctl/status_view.h"
 
-#include <algorithm>
-#include <cstdint>
 #include <optional>
-#include <set>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
+#include "ctl/fleet_view.h"
 #include "ctl/follow.h"
-#include "ctl/instance_view.h"
 #include "ctl/output.h"
 #include "ctl/sanitize.h"
-#include "ctl/table.h"
 #include "proto/convert/time.h"
 
 namespace lockstep::ctl {
 namespace {
-
-constexpr char kArrow[] = "← ";
-
-absl::Time ReadAt(const v1::ClusterStatus& status) {
-  return status.has_read_at() ? convert::FromProto(status.read_at()) : absl::Now();
-}
 
 std::string Heading(const v1::ClusterStatus& status) {
   const std::string leader = status.leader().address().empty()
@@ -72,100 +61,6 @@ std::string ExpiryLine(const v1::ClusterStatus& status, const Style& style) {
       "evict` ends them\n");
 }
 
-template <typename Get>
-std::string Distinct(const v1::ServiceStatus& service, Get get) {
-  std::set<std::string> values;
-  for (const v1::InstanceStatus& instance : service.instances()) values.insert(get(instance));
-  values.erase("");
-  return values.empty() ? "-" : absl::StrJoin(values, ",");
-}
-
-// "11..", or "9..,11.." while builds are mixed; in the order of the numbers.
-std::string RunsOn(const v1::ServiceStatus& service) {
-  std::set<int32_t> needs;
-  for (const v1::InstanceStatus& instance : service.instances()) needs.insert(instance.needs());
-  return absl::StrCat(absl::StrJoin(needs, "..,"), "..");
-}
-
-// "adapted to 12, below contract 13", when a contract waits that the code may still stand against.
-std::string AdaptedNote(const v1::ClusterStatus& status, const v1::ServiceStatus& service) {
-  int32_t adapted = INT32_MAX;
-  for (const v1::InstanceStatus& instance : service.instances()) {
-    adapted = std::min(adapted, instance.adapted_to());
-  }
-  for (const int32_t contract : status.chain().contracts_waiting()) {
-    if (contract > adapted) {
-      return absl::StrCat("adapted to ", adapted, ", below contract ", contract);
-    }
-  }
-  return "";
-}
-
-std::string ServiceNote(const v1::ClusterStatus& status, const v1::ServiceStatus& service) {
-  std::string note = GateNote(WorstOf(service));
-  if (note.empty()) note = AdaptedNote(status, service);
-  for (const v1::InstanceStatus& instance : service.instances()) {
-    if (note.empty() && !instance.migrate_error().empty()) {
-      note = absl::StrCat("cannot migrate: ", instance.migrate_error());
-    }
-  }
-  return note;
-}
-
-using Services = std::vector<const v1::ServiceStatus*>;
-
-Services WorstFirst(const v1::ClusterStatus& status) {
-  Services services;
-  for (const v1::ServiceStatus& service : status.services()) {
-    if (service.instances_size() > 0) services.push_back(&service);
-  }
-  std::stable_sort(services.begin(), services.end(), [](const auto* a, const auto* b) {
-    const Health health_a = HealthOf(WorstOf(*a));
-    const Health health_b = HealthOf(WorstOf(*b));
-    return health_a != health_b ? health_a > health_b : a->service() < b->service();
-  });
-  return services;
-}
-
-Table MakeTable(const v1::ClusterStatus& status, const Services& services, bool with_notes) {
-  std::vector<Column> columns = {{"SERVICE"}, {"READY"}, {"BUILD"},
-                                 {"RUNS ON"}, {"GATE"},  {"LAST SEEN"}};
-  if (with_notes) columns.push_back({""});
-  Table table(columns);
-  for (const v1::ServiceStatus* service : services) {
-    const v1::InstanceStatus& worst = WorstOf(*service);
-    const auto ready = std::count_if(service->instances().begin(), service->instances().end(),
-                                     [](const auto& instance) { return instance.serving(); });
-    std::vector<Cell> row = {
-        {service->service()},
-        {absl::StrCat(ready, "/", service->instances_size())},
-        {Distinct(*service, [](const auto& instance) { return instance.build(); })},
-        {RunsOn(*service)},
-        {GateWord(worst, ReadAt(status)), ToneOf(HealthOf(worst))},
-        {LastSeen(worst)}};
-    const std::string note = with_notes ? ServiceNote(status, *service) : "";
-    if (with_notes) row.push_back({note.empty() ? "" : absl::StrCat(kArrow, note)});
-    table.AddRow(std::move(row));
-  }
-  return table;
-}
-
-std::string ServiceTable(const v1::ClusterStatus& status, const Style& style, int width) {
-  const Services services = WorstFirst(status);
-  if (services.empty()) return "no service is registered\n";
-  const Table table = MakeTable(status, services, /*with_notes=*/true);
-  if (width <= 0 || table.NaturalWidth() <= width) return table.Render(style, width);
-  // A note that is cut says nothing: on a narrow terminal the notes go below the table.
-  std::string notes;
-  for (const v1::ServiceStatus* service : services) {
-    const std::string note = ServiceNote(status, *service);
-    if (note.empty()) continue;
-    absl::StrAppend(&notes, Sanitize(absl::StrCat(service->service(), ": ", note)), "\n");
-  }
-  return absl::StrCat(MakeTable(status, services, /*with_notes=*/false).Render(style, width),
-                      notes.empty() ? "" : "\n", notes);
-}
-
 // The contract that is under way beside the upgrade; "" for none.
 std::string ContractLine(const v1::ClusterStatus& status, const Style& style) {
   if (!status.has_contract()) return "";
@@ -187,14 +82,12 @@ std::string WaitingText(const v1::ClusterStatus& status) {
   for (const v1::WaitingContract& contract : contracts) {
     blocked = blocked || contract.concerned() > 0;
     const std::string by = absl::StrJoin(contract.services(), ", ");
-    named.push_back(absl::StrCat(
-        contract.version(),
-        by.empty() ? "" : absl::StrCat(" (blocked by ", by, ")")));
+    named.push_back(
+        absl::StrCat(contract.version(), by.empty() ? "" : absl::StrCat(" (blocked by ", by, ")")));
   }
   const int32_t first = contracts.at(0).version();
-  return absl::StrCat(Count(contracts.size(), "contract"), " waiting: ",
-                      absl::StrJoin(named, ", "), ". Run `lockstep ",
-                      blocked ? "blockers" : "contract",
+  return absl::StrCat(Count(contracts.size(), "contract"), " waiting: ", absl::StrJoin(named, ", "),
+                      ". Run `lockstep ", blocked ? "blockers" : "contract",
                       contracts.size() == 1 || !blocked ? absl::StrCat(" ", first) : "", "`");
 }
 
@@ -213,43 +106,9 @@ std::string Tail(const v1::ClusterStatus& status) {
 }  // namespace
 
 std::string StatusText(const v1::ClusterStatus& status, const Style& style, int width) {
-  return absl::StrCat(Heading(status), UpgradeLine(status, style),
-                      ContractLine(status, style), ExpiryLine(status, style), "\n",
-                      ServiceTable(status, style, width), Tail(status));
-}
-
-std::string ServiceText(const v1::ClusterStatus& status, const v1::ServiceStatus& service,
-                        const Style& style, int width) {
-  Table table({{"INSTANCE"},
-               {"BUILD"},
-               {"STATE"},
-               {"RUNS ON"},
-               {"ADAPTED TO", Align::kRight},
-               {"GATE"},
-               {"LAST SEEN"},
-               {""}});
-  std::string reasons;
-  for (const v1::InstanceStatus& instance : service.instances()) {
-    const Health health = HealthOf(instance);
-    const std::string reason =
-        health == Health::kOpen || health == Health::kSuspect ? "" : instance.gate().reason();
-    table.AddRow({{instance.instance()},
-                  {instance.build().empty() ? "-" : instance.build()},
-                  {absl::StrCat(instance.state(), instance.serving() ? ", serving" : "")},
-                  {absl::StrCat(instance.needs(), "..")},
-                  {absl::StrCat(instance.adapted_to())},
-                  {GateWord(instance, ReadAt(status)), ToneOf(health)},
-                  {LastSeen(instance)},
-                  {reason.empty() ? "" : absl::StrCat(kArrow, reason)}});
-    const auto explain = [&](absl::string_view label, const std::string& text) {
-      if (text.empty()) return;
-      absl::StrAppend(&reasons, Sanitize(instance.instance()), ": ", label, Sanitize(text), "\n");
-    };
-    explain("", GateNote(instance));
-    explain("hint: ", HintFor(instance));
-    explain("cannot migrate: ", instance.migrate_error());
-  }
-  return absl::StrCat(table.Render(style, width), reasons.empty() ? "" : "\n", reasons);
+  return absl::StrCat(Heading(status), UpgradeLine(status, style), ContractLine(status, style),
+                      ExpiryLine(status, style), "\n", FleetTable(status, style, width),
+                      Tail(status));
 }
 
 const v1::ServiceStatus* FindService(const v1::ClusterStatus& status, const std::string& name) {

@@ -10,13 +10,9 @@
 
 namespace lockstep::ctl {
 
-// The whole picture: CLUSTER, SCHEMA and UPGRADE lines, the services (worst first), backfills,
+// The whole picture: CLUSTER, SCHEMA and UPGRADE lines, the fleet (ctl/fleet_view.h), backfills,
 // contracts that wait. `width` 0: never cut.
 std::string StatusText(const v1::ClusterStatus& status, const Style& style, int width);
-
-// One service, an instance a line, then why those wait that do.
-std::string ServiceText(const v1::ClusterStatus& status, const v1::ServiceStatus& service,
-                        const Style& style, int width);
 
 // Null when no instance of it is registered.
 const v1::ServiceStatus* FindService(const v1::ClusterStatus& status, const std::string& name);

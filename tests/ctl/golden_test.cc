@@ -18,6 +18,7 @@
 #include "ctl/blockers_view.h"
 #include "ctl/command.h"
 #include "ctl/doctor.h"
+#include "ctl/fleet_view.h"
 #include "ctl/help.h"
 #include "ctl/lint_view.h"
 #include "ctl/listing.h"

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
+#include "ctl/fleet_view.h"
 #include "ctl/sanitize.h"
 #include "proto/convert/time.h"
 
@@ -88,11 +90,12 @@ TEST(StatusText, ShowsTheWholeFleetWorstFirst) {
       "UPGRADE   op-7f3a  running  running 14 event_logs  statement 2/5  on platform-core@pod-1  "
       "3.0 s\n"
       "\n"
-      "SERVICE                READY  BUILD            RUNS ON  GATE         LAST SEEN\n"
-      "simulation-engine      0/1    a41f0d3          14..     waiting 12s  2s         "
+      "SERVICE                READY  BUILD    RUNS ON  GATE         LAST SEEN\n"
+      "simulation-engine      0/1    a41f0d3  14..     waiting 12s  2s         "
       "← needs 14, the database is at 12\n"
-      "collaboration-service  2/2    8d02b17,9c1e4aa  11..     open         2s\n"
-      "platform-core          1/1    8d02b17          11..     open         2s         "
+      "collaboration-service  1/1    8d02b17  11..     open         2s\n"
+      "collaboration-service  1/1    9c1e4aa  11..     open         2s\n"
+      "platform-core          1/1    8d02b17  11..     open         2s         "
       "← adapted to 12, below contract 13\n"
       "\n"
       "backfill journey_backfill_v1: not run\n"
@@ -100,15 +103,15 @@ TEST(StatusText, ShowsTheWholeFleetWorstFirst) {
 }
 
 TEST(StatusText, PutsTheNotesBelowTheTableOnANarrowTerminal) {
-  EXPECT_THAT(
-      StatusText(Fleet(), Style(false), 80),
-      HasSubstr("SERVICE                READY  BUILD            RUNS ON  GATE         LAST SEEN\n"
-                "simulation-engine      0/1    a41f0d3          14..     waiting 12s  2s\n"
-                "collaboration-service  2/2    8d02b17,9c1e4aa  11..     open         2s\n"
-                "platform-core          1/1    8d02b17          11..     open         2s\n"
-                "\n"
-                "simulation-engine: needs 14, the database is at 12\n"
-                "platform-core: adapted to 12, below contract 13\n"));
+  EXPECT_THAT(StatusText(Fleet(), Style(false), 80),
+              HasSubstr("SERVICE                READY  BUILD    RUNS ON  GATE         LAST SEEN\n"
+                        "simulation-engine      0/1    a41f0d3  14..     waiting 12s  2s\n"
+                        "collaboration-service  1/1    8d02b17  11..     open         2s\n"
+                        "collaboration-service  1/1    9c1e4aa  11..     open         2s\n"
+                        "platform-core          1/1    8d02b17  11..     open         2s\n"
+                        "\n"
+                        "simulation-engine: needs 14, the database is at 12\n"
+                        "platform-core: adapted to 12, below contract 13\n"));
 }
 
 TEST(StatusText, CutsTheTableAtTheEdge) {
@@ -172,6 +175,45 @@ TEST(StatusText, ShowsWhyTheLastUpgradeFailed) {
   EXPECT_THAT(StatusText(status, Style(false), 0),
               HasSubstr("UPGRADE   op-7f3a  failed  migration 14 event_logs failed   `lockstep "
                         "operations get op-7f3a`\n"));
+}
+
+// 500 instances of 50 builds: what is not well comes first, and what is well is counted.
+TEST(StatusText, StaysShortOnALargeFleet) {
+  v1::ClusterStatus status = Fleet();
+  status.clear_services();
+  for (int service = 0; service < 25; ++service) {
+    auto* added = status.add_services();
+    added->set_service(absl::StrCat("service-", 10 + service));
+    for (int i = 0; i < 20; ++i) {
+      AddInstance(*added, absl::StrCat("pod-", 10 + i).c_str(), i % 2 == 0 ? "old" : "new", 11, 13);
+    }
+  }
+  Wait(status.mutable_services(24)->mutable_instances(7), "needs 14, the database is at 12");
+  const std::string text = StatusText(status, Style(false), 120);
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  EXPECT_LT(lines.size(), 55u) << text;
+  EXPECT_THAT(lines[5], HasSubstr("service-34  9/10   new    11..     waiting 12s")) << text;
+  EXPECT_THAT(text, HasSubstr("… and 10 more builds with 100 instances, all open\n"));
+
+  for (auto& service : *status.mutable_services()) {
+    for (auto& instance : *service.mutable_instances()) Wait(&instance, "needs 14");
+  }
+  EXPECT_THAT(StatusText(status, Style(false), 120),
+              HasSubstr("with 100 instances, 100 of them not open: `lockstep instances`\n"));
+  // One reason that all have is told once.
+  const std::string one = ServiceText(status, status.services(0), Style(false), 120);
+  EXPECT_THAT(one, HasSubstr("pod-10, pod-11, pod-12 and 17 more: needs 14\n"));
+}
+
+TEST(ServiceText, PutsTheWorstFirstAndCountsTheRest) {
+  v1::ClusterStatus status = Fleet();
+  auto* core = status.mutable_services(1);
+  for (int i = 2; i < 80; ++i) AddInstance(*core, absl::StrCat("pod-", i).c_str(), "b", 11, 13);
+  Wait(core->mutable_instances(70), "needs 14");
+  const std::string text = ServiceText(status, *core, Style(false), 0);
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  EXPECT_THAT(lines[1], HasSubstr("pod-71 ")) << text;
+  EXPECT_THAT(text, HasSubstr("… and 29 more: `lockstep instances platform-core`\n"));
 }
 
 TEST(ServiceText, ListsInstancesWithReasonDetailAndHint) {
