@@ -17,6 +17,8 @@ void Analysis(Stage& stage);
 void Gate(Stage& stage);
 // StartUpgrade at the head and GetStatus, on a short chain and on a long one.
 void Status(Stage& stage);
+// What people and pipelines ask of a fleet of 500 instances, beside one of 5.
+void Fleet(Stage& stage);
 // 1,000 agents on one coordinator: when the last is told of a version, and what one costs.
 void Watch(Stage& stage);
 // kill -9 and SIGSTOP of the holder in mid-statement: when its backend is gone, when the next one

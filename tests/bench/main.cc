@@ -21,6 +21,7 @@ const std::vector<std::pair<std::string, void (*)(Stage&)>> kBenchmarks = {
     {"generated", Generated},
     {"analysis", Analysis},
     {"status", Status},
+    {"fleet", Fleet},
     {"gate", Gate},
     {"watch", Watch},
     {"takeover", Takeover}};
