@@ -1,0 +1,4 @@
+CREATE TABLE people (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  nickname text NOT NULL DEFAULT ''
+);
