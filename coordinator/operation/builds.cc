@@ -32,6 +32,9 @@ absl::Status ReadDeployFacts(postgres::Connection& connection, DeployFacts& fact
   facts.inflight = chain.inflight;
   ASSIGN_OR_RETURN(facts.waiting, ReadWaitingContracts(connection));
   ASSIGN_OR_RETURN(auto pending, ReadPending(connection));
+  for (const PendingMigration& m : pending) {
+    if (!m.operation.empty()) facts.cared_for.insert(m.version);
+  }
   facts.upgrade = MakePlan({chain, std::move(pending)}, 0, false);
   ASSIGN_OR_RETURN(facts.operation, ReadActiveOperation(connection));
   return absl::OkStatus();

@@ -55,10 +55,11 @@ ContractStanding StandingOf(const DeployFacts& facts, const GateContract& contra
   if (facts.gate.barrier.has_value() && facts.gate.barrier->version == contract.version) {
     return ContractStanding::kDraining;
   }
-  const bool scheduled = facts.operation.has_value() && facts.operation->contracts &&
-                         !HasEnded(facts.operation->state) &&
-                         facts.operation->target >= contract.version;
-  return scheduled ? ContractStanding::kScheduled : ContractStanding::kWaiting;
+  const bool in_line = facts.operation.has_value() && facts.operation->contracts &&
+                       !HasEnded(facts.operation->state) &&
+                       facts.operation->target >= contract.version;
+  return in_line || facts.cared_for.contains(contract.version) ? ContractStanding::kScheduled
+                                                               : ContractStanding::kWaiting;
 }
 
 std::vector<ShuttingOut> ShutOutBy(const DeployFacts& facts, const Declaration& declaration) {

@@ -3,6 +3,7 @@
 #define LOCKSTEP_COORDINATOR_OPERATION_DEPLOY_H_
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@ struct DeployFacts {
   GateFacts gate;
   Version inflight = 0;                   // 0 for none.
   std::vector<GateContract> waiting;      // Contracts that have not run, by version.
+  std::set<Version> cared_for;            // Those of them that an operation of their own runs.
   Plan upgrade;                           // To the head, as `lockstep upgrade` would.
-  std::optional<OperationRow> operation;  // The one that has not ended.
+  std::optional<OperationRow> operation;  // The upgrade that has not ended.
 };
 
 enum class Deployability { kNow, kAfterUpgrade, kNo };

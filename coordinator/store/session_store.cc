@@ -170,7 +170,8 @@ absl::StatusOr<std::vector<SessionRow>> ReadSessionPage(Connection& connection,
                        "(SELECT a.service, a.instance, a.session_id FROM lockstep.session a "
                        "WHERE a.session_id = $1)) AND ($2::text IS NULL OR service = $2) "
                        "AND ($3::text IS NULL OR instance = $3 OR session_id::text = $3) "
-                       "AND ($5::integer = 0 OR lockstep.concerns($5, adapted_to, uses)) "
+                       "AND ($5::integer = 0 OR adapted_to < $5 AND lockstep.concerns($5, "
+                       "adapted_to, uses)) "
                        "ORDER BY service, instance, session_id LIMIT $4"),
           {or_null(query.after), or_null(query.service), or_null(query.instance),
            Param(query.limit), Param(query.concerned_by)}));

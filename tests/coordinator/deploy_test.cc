@@ -103,7 +103,8 @@ TEST_F(DeployTest, TellsContractsThatDoAndThatWillShutItOut) {
                     {.version = 4, .title = "four"},
                     {.version = 5, .title = "five", .touches = {{"users.email", "orders"}}},
                     {.version = 6, .title = "six"}};
-  facts_.operation = OperationRow{.target = 5, .contracts = true};
+  facts_.operation = OperationRow{.target = 3, .contracts = true};
+  facts_.cared_for = {5};
   Declaration build = Build(6);
   build.uses = {{"users", "carts"}};
   const DeployVerdict verdict = Ask(build);

@@ -116,8 +116,8 @@ TEST(StatusText, PutsTheNotesBelowTheTableOnANarrowTerminal) {
 
 TEST(StatusText, CutsTheTableAtTheEdge) {
   EXPECT_THAT(StatusText(Fleet(), Style(false), 60),
-              HasSubstr("SERVICE    READY  BUILD       RUNS ON  GATE        LAST SEEN\n"
-                        "simulati…  0/1    a41f0d3     14..     waiting 1…  2s\n"));
+              HasSubstr("SERVICE      READY  BUILD    RUNS ON  GATE         LAST SEEN\n"
+                        "simulation…  0/1    a41f0d3  14..     waiting 12s  2s\n"));
 }
 
 TEST(StatusText, SaysTheSameWithAndWithoutColour) {

@@ -62,7 +62,7 @@ class RollbackTest : public ::testing::Test {
     Stop(service);
     EXPECT_TRUE(Eventually([&] {
       return cluster_.db().Scalar(
-                 "SELECT count(*) FROM lockstep.session WHERE service = 'shop' "
+                 "SELECT count(*) FROM lockstep.session WHERE build = 'v1' "
                  "AND state NOT IN ('closed', 'expired')") == "0";
     }));
   }

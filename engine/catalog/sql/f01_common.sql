@@ -63,18 +63,22 @@ $$;
 CREATE OR REPLACE FUNCTION lockstep.concerned(p_contract integer, p_but_overdue boolean DEFAULT false)
 RETURNS TABLE (kind text, id text, service text, instance text, build text, adapted_to integer, uses text[], overridden boolean)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  WITH x AS MATERIALIZED (
+    SELECT 'session' AS kind, s.session_id::text AS id, s.service, s.instance, s.build, s.adapted_to, s.uses FROM lockstep.session s
+     WHERE s.state IN ('starting', 'live', 'draining', 'suspect') AND s.adapted_to < p_contract
+       AND NOT (p_but_overdue AND s.state = 'starting' AND s.reserved_until <= clock_timestamp())
+     UNION ALL
+    SELECT 'pin', p.pin_id, p.service, '', p.build, p.adapted_to, p.uses FROM lockstep.pin p
+     WHERE p.ended_at IS NULL AND NOT (p_but_overdue AND p.expires_at <= clock_timestamp())),
+  -- A fleet of hundreds declares a handful of things; the question costs more than the rest.
+  declared AS MATERIALIZED (
+    SELECT d.adapted_to, d.uses FROM (SELECT DISTINCT x.adapted_to, x.uses FROM x) d
+     WHERE lockstep.concerns(p_contract, d.adapted_to, d.uses))
   SELECT x.kind, x.id, x.service, x.instance, x.build, x.adapted_to, x.uses,
          EXISTS (SELECT FROM lockstep.override o JOIN lockstep.override_target t USING (override_id)
           WHERE o.contract = p_contract AND o.used_at IS NULL AND o.expires_at > clock_timestamp()
             AND t.kind = x.kind AND t.id = x.id)
-    FROM (
-    SELECT 'session' AS kind, s.session_id::text AS id, s.service, s.instance, s.build, s.adapted_to, s.uses FROM lockstep.session s
-     WHERE s.state IN ('starting', 'live', 'draining', 'suspect')
-       AND NOT (p_but_overdue AND s.state = 'starting' AND s.reserved_until <= clock_timestamp())
-     UNION ALL
-    SELECT 'pin', p.pin_id, p.service, '', p.build, p.adapted_to, p.uses FROM lockstep.pin p
-     WHERE p.ended_at IS NULL AND NOT (p_but_overdue AND p.expires_at <= clock_timestamp())) x
-   WHERE lockstep.concerns(p_contract, x.adapted_to, x.uses)
+    FROM x JOIN declared d ON d.adapted_to = x.adapted_to AND d.uses IS NOT DISTINCT FROM x.uses
 $$;
 
 -- How many of them hold the contract up: 0 opens its gate.
