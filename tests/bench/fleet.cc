@@ -97,6 +97,15 @@ class Populated {
       return status_->ListInstances(&context, request, &response);
     });
   }
+  // The same by service and build, and connections that no instance answers for.
+  Sample Blockers(int calls) {
+    return MedianOf(calls, [this](grpc::ClientContext& context) {
+      v1::ListBlockersRequest request;
+      request.set_version(kContract);
+      v1::ListBlockersResponse response;
+      return status_->ListBlockers(&context, request, &response);
+    });
+  }
   Sample CanDeploys(int calls) {
     return MedianOf(calls, [this](grpc::ClientContext& context) {
       v1::CanDeployRequest request;
@@ -160,10 +169,12 @@ void Fleet(Stage& stage) {
          .context = absl::StrCat(Duration(taken.Wall(1)), " to ", Duration(taken.Wall(0)))});
   };
   compare("GetStatus", [&](Populated& fleet) { return fleet.Statuses(calls); });
+  compare("ListBlockers", [&](Populated& fleet) { return fleet.Blockers(calls); });
   compare("ListInstances concerned by a contract",
           [&](Populated& fleet) { return fleet.Concerned(calls); });
   compare("CanDeploy", [&](Populated& fleet) { return fleet.CanDeploys(calls); });
   compare("`lockstep status`", [](Populated& fleet) { return fleet.Command({"status"}); });
+  compare("`lockstep blockers`", [](Populated& fleet) { return fleet.Command({"blockers"}); });
 }
 
 }  // namespace lockstep::bench

@@ -15,6 +15,10 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+// The test's own connections to the database are of nobody's instance.
+const std::vector<std::string> kContract = {"contract", "3", "--accept-unknown", "the test itself",
+                                            "--yes"};
+
 // Build v1 was made for version 1 and knows nothing of contract 3; v2 is adapted to it.
 class RollbackTest : public ::testing::Test {
  protected:
@@ -100,7 +104,7 @@ TEST_F(RollbackTest, AnOlderImageStartsAfterAnExpandAndNotAfterAContractThatConc
   auto next = StartNew();
   ASSERT_TRUE(next->WaitForOutput("open ")) << next->stderr_text();
   StopAndAwaitEnd(*back);
-  EXPECT_EQ(cluster_.Ctl({"contract", "3", "--yes"}).exit->code, 0);
+  EXPECT_EQ(cluster_.Ctl(kContract).exit->code, 0);
 
   // Now it is too late; before and at the gate the same is said.
   const CommandResult late = CanDeploy({"--rollback"});
@@ -146,7 +150,7 @@ TEST_F(RollbackTest, APinHoldsTheContractUpUntilItHasEnded) {
   ASSERT_EQ(pinned.exit->code, 0) << pinned.err;
   StopAndAwaitEnd(*first);
 
-  EXPECT_EQ(cluster_.Ctl({"contract", "3", "--yes"}).exit->code, 5);
+  EXPECT_EQ(cluster_.Ctl(kContract).exit->code, 5);
   EXPECT_THAT(cluster_.Ctl({"pins"}).out, AllOf(HasSubstr("v1"), HasSubstr("release 42")));
   EXPECT_THAT(CanDeploy({"--rollback"}).out, HasSubstr("it is pinned"));
   // The way back is open, whoever leads.
@@ -154,11 +158,11 @@ TEST_F(RollbackTest, APinHoldsTheContractUpUntilItHasEnded) {
   auto back = StartOld();
   ASSERT_TRUE(back->WaitForOutput("open ")) << back->stderr_text();
   StopAndAwaitEnd(*back);
-  EXPECT_EQ(cluster_.Ctl({"contract", "3", "--yes"}).exit->code, 5);
+  EXPECT_EQ(cluster_.Ctl(kContract).exit->code, 5);
 
   EXPECT_EQ(
       cluster_.Ctl({"pins", "retire", "shop", "--build", "v1", "--reason", "stays"}).exit->code, 0);
-  EXPECT_EQ(cluster_.Ctl({"contract", "3", "--yes"}).exit->code, 0);
+  EXPECT_EQ(cluster_.Ctl(kContract).exit->code, 0);
   EXPECT_EQ(cluster_.Ctl({"pins", "add", "shop", "--build", "v1", "--reason", "late"}).exit->code,
             5);
 }
@@ -196,9 +200,9 @@ TEST_F(RollbackTest, AnOverrideBreaksExactlyWhomItShowed) {
   EXPECT_TRUE(Eventually([&] {
     return cluster_.Json({"override", "contract", "3"}).at("confirmationToken") == token;
   }));
-  EXPECT_EQ(cluster_.Ctl({"contract", "3", "--yes"}).exit->code, 5);
+  EXPECT_EQ(cluster_.Ctl(kContract).exit->code, 5);
   ASSERT_EQ(confirm(token).exit->code, 0);
-  EXPECT_EQ(cluster_.Ctl({"contract", "3", "--yes"}).exit->code, 0);
+  EXPECT_EQ(cluster_.Ctl(kContract).exit->code, 0);
   EXPECT_EQ(cluster_.db().Scalar("SELECT how FROM lockstep.history WHERE version = 3"), "override");
 
   // Who was broken runs on, and nobody like it starts.
