@@ -12,6 +12,7 @@
 
 #include "agent/application_name.h"
 #include "agent/declaration.h"
+#include "agent/direct_admission.h"
 #include "agent/endpoints.h"
 #include "agent/gate_slot.h"
 #include "agent/grpc_run_client.h"
@@ -56,11 +57,11 @@ std::string InstanceOf(const AgentOptions& options) {
 }
 
 // libpq's complaint about an unreadable string may quote it, password included.
-absl::Status CheckConninfo(const std::string& conninfo) {
+absl::Status CheckConninfo(const std::string& conninfo, absl::string_view what) {
   if (postgres::CompleteConninfo(conninfo, "", absl::ZeroDuration()).ok()) return absl::OkStatus();
   return base::MakeError(
       absl::StatusCode::kInvalidArgument, "BAD_CONNINFO",
-      "cannot read the connection string of the migrator", {},
+      absl::StrCat("cannot read the connection string of ", what), {},
       "use postgresql://USER@HOST:PORT/DATABASE or host=... dbname=... user=...");
 }
 
@@ -71,7 +72,12 @@ class AgentImpl : public Agent {
         service_(declaration.service()),
         instance_(InstanceOf(options)),
         stops_itself_(declaration.on_session_loss() == v1::ON_SESSION_LOSS_STOP),
-        session_(MakeSessionOptions(options, std::move(declaration)), MakeHooks()),
+        identity_(MakeIdentity(options, std::move(declaration))),
+        session_({.addresses = options.addresses,
+                  .reconnect_cap = options.reconnect_cap,
+                  .identity = identity_},
+                 MakeHooks()),
+        direct_(MakeDirectOptions(options), MakeDirectHooks()),
         client_(session_id_, [this] { return session_.channel(); }) {
     if (!options.migrate_database.empty()) {
       worker_ = std::make_unique<Worker>(
@@ -86,6 +92,8 @@ class AgentImpl : public Agent {
     if (known.has_value()) slot_.Set(*known);
     if (worker_ != nullptr) worker_->Start();
     session_.Start();
+    // Whoever is not configured is refused already.
+    if (!known.has_value()) direct_.Start();
   }
 
   absl::Status WaitUntilServable(absl::Duration timeout) override {
@@ -117,24 +125,55 @@ class AgentImpl : public Agent {
     slot_.Stop();
     self_stop_.Stop();
     base::MutexLock lock(stop_mu_);
+    direct_.Stop();
     // First the run, so that its end is reported and the lease free before the goodbye.
     if (worker_ != nullptr) worker_->Stop(timeout * kWorkerShare);
-    const absl::Duration left = stop_by - base::SystemClock()->SinceBoot();
-    session_.Stop(reason, std::max(left, std::min(timeout, kMinGoodbye)));
+    SayGoodbye(reason, stop_by, std::min(timeout, kMinGoodbye));
   }
 
  private:
-  SessionOptions MakeSessionOptions(const AgentOptions& options, v1::BuildDeclaration declaration) {
-    SessionOptions out{.addresses = options.addresses, .reconnect_cap = options.reconnect_cap};
-    out.identity.set_session_id(session_id_);
-    out.identity.set_instance(instance_);
-    out.identity.set_nonce(base::NewNonce());
-    out.identity.set_agent_version(LOCKSTEP_VERSION);
-    *out.identity.mutable_declaration() = std::move(declaration);
+  v1::Hello MakeIdentity(const AgentOptions& options, v1::BuildDeclaration declaration) const {
+    v1::Hello identity;
+    identity.set_session_id(session_id_);
+    identity.set_instance(instance_);
+    identity.set_nonce(base::NewNonce());
+    identity.set_agent_version(LOCKSTEP_VERSION);
+    *identity.mutable_declaration() = std::move(declaration);
     if (options.reserve.has_value()) {
-      *out.identity.mutable_reserve() = convert::ToProto(*options.reserve);
+      *identity.mutable_reserve() = convert::ToProto(*options.reserve);
     }
-    return out;
+    return identity;
+  }
+
+  DirectOptions MakeDirectOptions(const AgentOptions& options) const {
+    return {.conninfo = options.database.empty() ? options.migrate_database : options.database,
+            .application_name = ApplicationName(service_, instance_, session_id_),
+            .identity = identity_,
+            .patience = options.direct_after};
+  }
+
+  DirectHooks MakeDirectHooks() {
+    return {
+        .gate =
+            [this](GateVerdict verdict) {
+              if (verdict.state == GateState::kOpen) {
+                self_stop_.ArmWithoutCoordinator();
+                direct_.Opened();
+              }
+              slot_.Set(std::move(verdict));
+            },
+        .away = [this](GateVerdict verdict) { slot_.SetAway(std::move(verdict)); },
+    };
+  }
+
+  // To the coordinator that hears us; where there is none, into the database.
+  void SayGoodbye(const std::string& reason, absl::Duration stop_by, absl::Duration least) {
+    const auto left = [&] { return std::max(stop_by - base::SystemClock()->SinceBoot(), least); };
+    const bool known = session_.registered() || direct_.asked();
+    const bool heard = known && !session_.connected() && direct_.Leave(left());
+    session_.Stop(reason, heard ? least : left());
+    // The stream broke in the middle of it.
+    if (known && !heard && !session_.goodbye_heard()) direct_.Leave(left());
   }
 
   SessionHooks MakeHooks() {
@@ -143,10 +182,18 @@ class AgentImpl : public Agent {
             [this] {
               if (worker_ != nullptr) worker_->WaitForFirstProbe(kFirstProbeLimit);
             },
-        .connecting = [this](const std::string& why) { slot_.SetConnecting(why); },
+        .connecting =
+            [this](const std::string& why) {
+              slot_.SetConnecting(why);
+              direct_.CoordinatorLost(why);
+            },
         .gate =
             [this](GateVerdict verdict) {
-              if (verdict.state == GateState::kOpen) self_stop_.Arm();
+              direct_.CoordinatorAnswers();
+              if (verdict.state == GateState::kOpen) {
+                self_stop_.Arm();
+                direct_.Opened();
+              }
               slot_.Set(std::move(verdict));
             },
         .acknowledged =
@@ -185,7 +232,9 @@ class AgentImpl : public Agent {
   const bool stops_itself_;
   GateSlot slot_;
   SelfStop self_stop_;
+  const v1::Hello identity_;
   Session session_;
+  DirectAdmission direct_;
   GrpcRunClient client_;
   std::unique_ptr<Worker> worker_;  // Null without a migrator connection.
   base::Mutex stop_mu_;             // One Stop at a time.
@@ -206,7 +255,14 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentOptions options) {
                            "reserve must be 0 s to 1 h");
   }
   if (!options.migrate_database.empty()) {
-    RETURN_IF_ERROR(agent::CheckConninfo(options.migrate_database));
+    RETURN_IF_ERROR(agent::CheckConninfo(options.migrate_database, "the migrator"));
+  }
+  if (!options.database.empty()) {
+    RETURN_IF_ERROR(agent::CheckConninfo(options.database, "the database"));
+  }
+  if (options.direct_after < absl::ZeroDuration()) {
+    return base::MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                           "direct_after must not be negative");
   }
   ASSIGN_OR_RETURN(v1::BuildDeclaration declaration, agent::ReadDeclaration(options));
   if (!options.can_stop && declaration.on_session_loss() == v1::ON_SESSION_LOSS_STOP) {

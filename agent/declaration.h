@@ -11,8 +11,8 @@ namespace lockstep::agent {
 // The name under which a process without a service file registers.
 inline constexpr char kUnnamedService[] = "not-configured";
 
-// Reads options.service_file and options.chain_sum, or where no path is given options.embedded. When
-// there is neither, the result says that it is not configured; what cannot be read fails as
+// Reads options.service_file and options.chain_sum, or where no path is given options.embedded.
+// When there is neither, the result says that it is not configured; what cannot be read fails as
 // LoadServiceFile and LoadChainSum do.
 absl::StatusOr<v1::BuildDeclaration> ReadDeclaration(const AgentOptions& options);
 

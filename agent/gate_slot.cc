@@ -38,7 +38,8 @@ bool IsFinal(const GateVerdict& verdict) {
 
 bool IsSame(const GateVerdict& a, const GateVerdict& b) {
   return a.state == b.state && a.reason == b.reason && a.detail == b.detail && a.hint == b.hint &&
-         a.applied == b.applied && a.needs == b.needs && a.head == b.head;
+         a.applied == b.applied && a.needs == b.needs && a.head == b.head &&
+         a.facts == b.facts;
 }
 
 }  // namespace
@@ -64,12 +65,20 @@ void GateSlot::Set(GateVerdict verdict) {
                            {"applied", absl::StrCat(verdict.applied)},
                            {"needs", absl::StrCat(verdict.needs)}});
   }
+  away_ = false;
+  Publish(std::move(verdict));
+}
+
+void GateSlot::SetAway(GateVerdict verdict) {
+  base::MutexLock lock(mu_);
+  if (verdict_.state == GateState::kOpen || IsFinal(verdict_)) return;
+  away_ = true;
   Publish(std::move(verdict));
 }
 
 void GateSlot::SetConnecting(const std::string& detail) {
   base::MutexLock lock(mu_);
-  if (verdict_.reason != kConnecting) return;
+  if (verdict_.reason != kConnecting || away_) return;
   GateVerdict verdict = verdict_;
   verdict.detail = detail;
   Publish(std::move(verdict));

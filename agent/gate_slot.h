@@ -47,6 +47,10 @@ class GateSlot {
   // While no coordinator has answered yet: says why in the verdict's detail.
   void SetConnecting(const std::string& detail);
 
+  // Nobody answers at the gate any more: what was said before is not true for ever. Ignored once
+  // the gate is open, and for a build that is refused for good.
+  void SetAway(GateVerdict verdict);
+
   GateVerdict Get() const;
   bool is_open() const;
 
@@ -70,6 +74,7 @@ class GateSlot {
   mutable base::Mutex mu_;
   mutable base::CondVar changed_;
   GateVerdict verdict_ ABSL_GUARDED_BY(mu_);
+  bool away_ ABSL_GUARDED_BY(mu_) = false;  // verdict_ is of SetAway.
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   int64_t version_ ABSL_GUARDED_BY(mu_) =
       1;  // Of verdict_; an observer is behind when it saw less.

@@ -25,6 +25,15 @@ void SelfStop::Arm() {
   changed_.NotifyAll();
 }
 
+void SelfStop::ArmWithoutCoordinator() {
+  base::MutexLock lock(mu_);
+  if (armed_) return;
+  armed_ = true;
+  sent_ = -absl::InfiniteDuration();
+  stop_after_ = absl::InfiniteDuration();
+  changed_.NotifyAll();
+}
+
 void SelfStop::Observe(std::function<void()> lost) {
   base::MutexLock lock(mu_);
   lost_ = std::move(lost);

@@ -38,6 +38,9 @@ class SelfStop {
   void Acknowledged(absl::Duration sent, absl::Duration stop_after);
   // From now on the instance may serve, so that silence counts.
   void Arm();
+  // The same, let in by the database: nobody counts its silence before a coordinator is heard, and
+  // what was acknowledged before does not count either.
+  void ArmWithoutCoordinator();
   // Calls `lost` once, from a thread of its own, when the time is up; at once when it is already.
   // Replaces an earlier observer that has not been called.
   void Observe(std::function<void()> lost);

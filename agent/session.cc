@@ -409,6 +409,16 @@ bool Session::connected() const {
   return connection_.welcomed && connection_.stream != nullptr && !connection_.end.has_value();
 }
 
+bool Session::registered() const {
+  base::MutexLock lock(mu_);
+  return registered_;
+}
+
+bool Session::goodbye_heard() const {
+  base::MutexLock lock(mu_);
+  return goodbye_heard_;
+}
+
 std::shared_ptr<grpc::Channel> Session::channel() const {
   base::MutexLock lock(mu_);
   return connection_.welcomed && !connection_.end.has_value() ? connection_.channel : nullptr;

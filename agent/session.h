@@ -84,6 +84,10 @@ class Session {
   void Redial();
 
   bool connected() const;
+  // A coordinator has welcomed it once.
+  bool registered() const;
+  // The goodbye was heard; of a session that was stopped.
+  bool goodbye_heard() const;
   // The channel to the coordinator that welcomed us; null while there is none.
   std::shared_ptr<grpc::Channel> channel() const;
 

@@ -157,6 +157,25 @@ v1::CompleteRunRequest ToProto(const apply::LeaseToken& token, const std::string
   return out;
 }
 
+namespace {
+
+GateFacts FromProto(const v1::GateFacts& facts) {
+  GateFacts out{.operation_id = facts.operation_id(),
+                .version = facts.version(),
+                .title = facts.title(),
+                .holder = facts.holder(),
+                .statement = facts.statement(),
+                .statements = facts.statements(),
+                .error = facts.error(),
+                .owner = facts.owner(),
+                .adapted_to = facts.adapted_to(),
+                .builds = {facts.builds().begin(), facts.builds().end()}};
+  if (facts.has_at()) out.at = convert::FromProto(facts.at());
+  return out;
+}
+
+}  // namespace
+
 GateVerdict FromProto(const v1::Gate& gate) {
   return {.state = FromProto(gate.state()),
           .reason = gate.reason(),
@@ -164,7 +183,8 @@ GateVerdict FromProto(const v1::Gate& gate) {
           .hint = gate.hint(),
           .applied = gate.applied(),
           .needs = gate.needs(),
-          .head = gate.head()};
+          .head = gate.head(),
+          .facts = FromProto(gate.facts())};
 }
 
 LeaseOffer FromProto(const v1::LeaseOffer& offer) {

@@ -30,7 +30,8 @@ constexpr char kRunExamples[] = R"(Examples:
   lockstep-agent run --migrate-database-file /run/secrets/migrator -- ./server
 
 Every flag has a twin in the environment: --gate-timeout is LOCKSTEP_AGENT_GATE_TIMEOUT; --address is
-LOCKSTEP_ADDRESS, separated by commas. LOCKSTEP_AGENT_MIGRATE_DATABASE* is not passed to COMMAND.
+LOCKSTEP_ADDRESS, separated by commas. LOCKSTEP_AGENT_MIGRATE_DATABASE* and LOCKSTEP_AGENT_DATABASE*
+are not passed to COMMAND.
 Signals are forwarded; SIGTERM, SIGINT and SIGQUIT also drain.
 Exit code: that of COMMAND, 128+N when signal N ended it, and
   123  the gate refused this build for good
@@ -47,6 +48,7 @@ constexpr char kWaitExamples[] = R"(Examples:
 For an init container: the service that starts afterwards needs an agent of its own (the library,
 `run` or `sidecar`) to count while it runs. With --reserve no contract that concerns it is granted
 before that agent, under the same --instance, is there, or --reserve-for is over.
+With --database it asks the database itself while no coordinator answers.
 
 Exit code:
     0  the gate is open: this build may serve
@@ -84,6 +86,8 @@ const char* const kDefaultAddresses[] = {"unix:/run/lockstep/lockstep.sock", "12
 // Flags as they are written, before they are judged.
 struct Raw {
   std::string migrate_database_file;
+  std::string database_file;
+  std::string direct_after = "15s";
   std::string gate_timeout = "10m";
   bool reserve = false;
   std::string reserve_for = "2m";
@@ -115,6 +119,12 @@ class Adder {
     Add("--chain-sum", flags_.agent.chain_sum, "The chain.sum that the build was made with");
     Add("--instance", flags_.agent.instance, "Name of this instance (default: host name and pid)");
     Add("--build", flags_.agent.build, "Image or commit of the build");
+    Add("--database", flags_.agent.database,
+        "Connection on which the database itself is asked while no coordinator answers (default: "
+        "that of --migrate-database)");
+    Add("--database-file", raw_.database_file, "File that holds the value of --database");
+    Add("--direct-after", raw_.direct_after, "How long no coordinator may answer before that")
+        ->capture_default_str();
     Add("--log-level", raw_.log_level, "debug, info, warning, error or off")->capture_default_str();
     Add("--log-format", raw_.log_format, "auto, json or text")
         ->check(CLI::IsMember({"auto", "json", "text"}))
@@ -211,16 +221,29 @@ void AddVerbs(CLI::App& app, const std::string& asked, Flags& flags, Raw& raw) {
 
 absl::Status Usage(const std::string& message) { return absl::InvalidArgumentError(message); }
 
-absl::Status ReadSecret(const Raw& raw, Flags& flags) {
-  if (raw.migrate_database_file.empty()) return absl::OkStatus();
-  if (!flags.agent.migrate_database.empty()) {
-    return Usage("--migrate-database and --migrate-database-file exclude each other");
-  }
-  ASSIGN_OR_RETURN(std::string text, base::ReadFile(raw.migrate_database_file, kMaxSecretBytes));
+absl::Status ReadSecret(absl::string_view flag, const std::string& file, std::string& value) {
+  if (file.empty()) return absl::OkStatus();
+  if (!value.empty()) return Usage(absl::StrCat(flag, " and ", flag, "-file exclude each other"));
+  ASSIGN_OR_RETURN(std::string text, base::ReadFile(file, kMaxSecretBytes));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  if (text.empty()) return Usage(absl::StrCat(raw.migrate_database_file, " is empty"));
-  flags.agent.migrate_database = std::move(text);
+  if (text.empty()) return Usage(absl::StrCat(file, " is empty"));
+  value = std::move(text);
   return absl::OkStatus();
+}
+
+absl::Status ReadSecrets(const Raw& raw, Flags& flags) {
+  RETURN_IF_ERROR(
+      ReadSecret("--migrate-database", raw.migrate_database_file, flags.agent.migrate_database));
+  return ReadSecret("--database", raw.database_file, flags.agent.database);
+}
+
+absl::Status ReadDirectAfter(const Raw& raw, Flags& flags) {
+  if (absl::ParseDuration(raw.direct_after, &flags.agent.direct_after) &&
+      flags.agent.direct_after >= absl::ZeroDuration() &&
+      flags.agent.direct_after < absl::InfiniteDuration()) {
+    return absl::OkStatus();
+  }
+  return Usage(absl::StrCat("--direct-after: not a duration: ", raw.direct_after));
 }
 
 // Zero means for ever.
@@ -257,6 +280,7 @@ absl::Status Finish(const Raw& raw, Flags& flags) {
   RETURN_IF_ERROR(ReadTimeout("--gate-timeout", raw.gate_timeout, &flags.gate_timeout));
   RETURN_IF_ERROR(ReadTimeout("--drain-timeout", raw.drain_timeout, &flags.drain_timeout));
   RETURN_IF_ERROR(ReadReserve(raw, flags));
+  RETURN_IF_ERROR(ReadDirectAfter(raw, flags));
   if (!base::ParseLogLevel(raw.log_level, &flags.log.level)) {
     return Usage(absl::StrCat("--log-level: not a level: ", raw.log_level));
   }
@@ -270,7 +294,7 @@ absl::Status Finish(const Raw& raw, Flags& flags) {
   if (flags.agent.addresses.empty()) {
     flags.agent.addresses.assign(std::begin(kDefaultAddresses), std::end(kDefaultAddresses));
   }
-  return ReadSecret(raw, flags);
+  return ReadSecrets(raw, flags);
 }
 
 ParsedFlags Failed(const std::string& message) {
@@ -321,17 +345,18 @@ ParsedFlags ParseFlags(int argc, const char* const* argv) {
 }
 
 void WipeSecrets(int argc, char** argv) {
-  constexpr absl::string_view kFlag = "--migrate-database";
-  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; ++i) {
-    if (kFlag == argv[i] && i + 1 < argc) {
-      memset(argv[i + 1], 'x', strlen(argv[i + 1]));
-    } else if (absl::StartsWith(argv[i], absl::StrCat(kFlag, "="))) {
-      char* const value = argv[i] + kFlag.size() + 1;
-      memset(value, 'x', strlen(value));
+  for (const absl::string_view flag : {"--migrate-database", "--database"}) {
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; ++i) {
+      if (flag == argv[i] && i + 1 < argc) {
+        memset(argv[i + 1], 'x', strlen(argv[i + 1]));
+      } else if (absl::StartsWith(argv[i], absl::StrCat(flag, "="))) {
+        char* const value = argv[i] + flag.size() + 1;
+        memset(value, 'x', strlen(value));
+      }
     }
   }
-  if (char* const value = getenv(kSecretVariable); value != nullptr) {
-    memset(value, 'x', strlen(value));
+  for (const char* const variable : kSecretVariables) {
+    if (char* const value = getenv(variable); value != nullptr) memset(value, 'x', strlen(value));
   }
 }
 

@@ -21,8 +21,9 @@ inline constexpr int kExitCannotExec = 126;
 inline constexpr int kExitNotFound = 127;
 inline constexpr int kExitSignalBase = 128;
 
-// The environment never goes on to the child from here: all variables that begin with it.
-inline constexpr char kSecretVariable[] = "LOCKSTEP_AGENT_MIGRATE_DATABASE";
+// What never goes on to the child from the environment: all variables that begin with one of these.
+inline constexpr const char* kSecretVariables[] = {"LOCKSTEP_AGENT_MIGRATE_DATABASE",
+                                                   "LOCKSTEP_AGENT_DATABASE"};
 
 enum class Verb { kRun, kWait, kSidecar };
 
@@ -46,10 +47,11 @@ struct ParsedFlags {
   std::string text;
 };
 
-// Reads arguments and environment. Reads the file of --migrate-database-file, too.
+// Reads arguments and environment. Reads the files of --migrate-database-file and --database-file,
+// too.
 ParsedFlags ParseFlags(int argc, const char* const* argv);
 
-// Overwrites, in place, the connection string in `argv` and in the environment, where other users
+// Overwrites, in place, the connection strings in `argv` and in the environment, where other users
 // (ps) and the child (/proc/PID/environ) could read it. Call after ParseFlags, before any thread.
 void WipeSecrets(int argc, char** argv);
 

@@ -97,10 +97,13 @@ absl::StatusOr<std::string> FindProgram(const std::string& name, absl::string_vi
   return ExecError(name, error);
 }
 
-std::vector<std::string> EnvironmentWithout(absl::string_view hidden) {
+std::vector<std::string> EnvironmentWithout(const std::vector<std::string>& hidden) {
   std::vector<std::string> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (hidden.empty() || !absl::StartsWith(*entry, hidden)) kept.emplace_back(*entry);
+    const bool hide = std::any_of(hidden.begin(), hidden.end(), [&](const std::string& prefix) {
+      return absl::StartsWith(*entry, prefix);
+    });
+    if (!hide) kept.emplace_back(*entry);
   }
   return kept;
 }

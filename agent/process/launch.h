@@ -17,8 +17,8 @@ namespace lockstep::process {
 // Finds `name` as execvp(3) does. NOT_FOUND; PERMISSION_DENIED when it is there but no program.
 absl::StatusOr<std::string> FindProgram(const std::string& name, absl::string_view path);
 
-// The environment without the variables whose names begin with `hidden`; all when that is empty.
-std::vector<std::string> EnvironmentWithout(absl::string_view hidden);
+// The environment without the variables whose names begin with one of `hidden`.
+std::vector<std::string> EnvironmentWithout(const std::vector<std::string>& hidden);
 
 // The open files that an exec would keep, in order.
 std::vector<int> InheritableFiles();

@@ -1,6 +1,7 @@
 #include "agent/process/probes.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 
 #include "engine/base/log.h"
@@ -15,6 +16,28 @@ constexpr int kUnavailable = 503;
 
 std::string Dump(const nlohmann::ordered_json& json) {
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+// Only what there is of them.
+nlohmann::ordered_json JsonOf(const GateFacts& facts) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  const auto add = [&](const char* key, const auto& value, bool there) {
+    if (there) json[key] = value;
+  };
+  add("operation_id", facts.operation_id, !facts.operation_id.empty());
+  add("version", facts.version, facts.version != 0);
+  add("title", facts.title, !facts.title.empty());
+  add("holder", facts.holder, !facts.holder.empty());
+  add("statement", facts.statement, facts.statement != 0);
+  add("statements", facts.statements, facts.statements != 0);
+  add("error", facts.error, !facts.error.empty());
+  add("owner", facts.owner, !facts.owner.empty());
+  if (facts.at.has_value()) {
+    json["at"] = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", *facts.at, absl::UTCTimeZone());
+  }
+  add("adapted_to", facts.adapted_to, facts.adapted_to != 0);
+  add("builds", facts.builds, !facts.builds.empty());
+  return json;
 }
 
 }  // namespace
@@ -69,13 +92,12 @@ HttpReply GateReply(const GateVerdict& verdict) {
       reply.status = kConflict;
       break;
   }
-  reply.json = Dump({{"state", state},
-                     {"reason", verdict.reason},
-                     {"detail", verdict.detail},
-                     {"hint", verdict.hint},
-                     {"applied", verdict.applied},
-                     {"needs", verdict.needs},
-                     {"head", verdict.head}});
+  nlohmann::ordered_json json = {
+      {"state", state},       {"reason", verdict.reason},   {"detail", verdict.detail},
+      {"hint", verdict.hint}, {"applied", verdict.applied}, {"needs", verdict.needs},
+      {"head", verdict.head}};
+  if (verdict.facts != GateFacts{}) json["facts"] = JsonOf(verdict.facts);
+  reply.json = Dump(json);
   return reply;
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -56,12 +57,12 @@ class Program {
   }
 
   int Supervise() {
-    const absl::Status started =
-        supervisor_.Start({.command = flags_.command,
-                           .hidden_variables = kSecretVariable,
-                           .variables = ForTheService(),
-                           .default_variables = {{"PGAPPNAME", agent_.application_name()}},
-                           .die_with_us = die_with_us_});
+    const absl::Status started = supervisor_.Start(
+        {.command = flags_.command,
+         .hidden_variables = {std::begin(kSecretVariables), std::end(kSecretVariables)},
+         .variables = ForTheService(),
+         .default_variables = {{"PGAPPNAME", agent_.application_name()}},
+         .die_with_us = die_with_us_});
     if (!started.ok()) {
       return Fail("cannot start", started,
                   absl::IsNotFound(started)           ? kExitNotFound

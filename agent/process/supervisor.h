@@ -41,8 +41,8 @@ struct Event {
 
 struct ChildOptions {
   std::vector<std::string> command;
-  // Variables whose names begin with it are not passed on; empty: all are.
-  std::string hidden_variables;
+  // Variables whose names begin with one of them are not passed on.
+  std::vector<std::string> hidden_variables;
   // Set in its environment; the second ones only where nobody has set them.
   std::map<std::string, std::string> variables;
   std::map<std::string, std::string> default_variables;

@@ -4,6 +4,8 @@
 #ifndef LOCKSTEP_COORDINATOR_FLEET_AGENT_LINK_H_
 #define LOCKSTEP_COORDINATOR_FLEET_AGENT_LINK_H_
 
+#include <cstdint>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -20,6 +22,14 @@ struct LeaseOffer {
   absl::Time expires_at;
 };
 
+// What migrations have changed.
+struct SchemaChange {
+  int64_t revision = 0;  // Up to which this tells.
+  Version applied = 0;   // As of then.
+  std::set<std::string> objects;
+  bool everything = false;  // More may have changed than `objects` says.
+};
+
 // Implementations are thread-safe and never block.
 class AgentLink {
  public:
@@ -27,6 +37,9 @@ class AgentLink {
   virtual void SendGate(const Verdict& verdict) = 0;
   virtual void SendOffer(const LeaseOffer& offer) = 0;
   virtual void SendRevoked(const LeaseToken& token, const std::string& reason) = 0;
+  // Changes that were not sent yet are merged with this. Whoever keeps nothing of the schema need
+  // not be told.
+  virtual void SendSchemaChange(const SchemaChange&) {}
   // Ends the stream with `status`; what was not written yet is dropped.
   virtual void Close(const absl::Status& status) = 0;
   // Asks the agent to come back after `after`, and ends the stream with `status` when that and what

@@ -264,28 +264,31 @@ absl::Status Fleet::Reload() {
   loaded_at_ = options_.clock->SinceBoot();
   settled_at_.reset();
   brake_.reset();  // The next sweep judges, and tells it again.
-  for (const SessionRow& row : rows) {
-    const auto [it, inserted] = entries_.try_emplace(row.declaration.session_id);
-    if (!inserted) continue;  // Connected already: what it said is newer.
-    Member& member = it->second.member;
-    member.declaration = row.declaration;
-    member.declaration.can_migrate = false;
-    member.verdict = row.verdict;
-    member.known = true;
-    member.reserved = row.state == "starting";
-    member.admitted =
-        member.reserved || row.state == "live" || row.state == "draining" || row.state == "suspect";
-    member.draining = row.state == "draining";
-    member.suspect = row.state == "suspect";
-    member.direct = row.via == "direct";
-    member.superseded = !row.superseded_by.empty();
-    member.attested = row.attestation.has_value();
-    member.silent_since = row.silent_since;
-    // A full TTL to come back to the new leader.
-    member.last_seen = loaded_at_;
-    member.last_heard = loaded_at_;
-  }
+  next_reconcile_ = loaded_at_ + options_.durations.session_ttl / 2;
+  for (const SessionRow& row : rows) Load(row);
   return absl::OkStatus();
+}
+
+void Fleet::Load(const SessionRow& row) {
+  const auto [it, inserted] = entries_.try_emplace(row.declaration.session_id);
+  if (!inserted) return;  // Connected already: what it said is newer.
+  Member& member = it->second.member;
+  member.declaration = row.declaration;
+  member.declaration.can_migrate = false;
+  member.verdict = row.verdict;
+  member.known = true;
+  member.reserved = row.state == "starting";
+  member.admitted =
+      member.reserved || row.state == "live" || row.state == "draining" || row.state == "suspect";
+  member.draining = row.state == "draining";
+  member.suspect = row.state == "suspect";
+  member.direct = row.via == "direct";
+  member.superseded = !row.superseded_by.empty();
+  member.attested = row.attestation.has_value();
+  member.silent_since = row.silent_since;
+  // A full TTL to come back to the new leader.
+  member.last_seen = options_.clock->SinceBoot();
+  member.last_heard = member.last_seen;
 }
 
 Fleet::Entries Fleet::TakeAll() {

@@ -165,6 +165,7 @@ class Fleet {
     std::string session_id;
     Move move = Move::kNone;
     absl::Duration silent;
+    bool forget = false;  // Of kClose: it never counted, as far as this leader knows.
   };
 
   Entries TakeAll();
@@ -172,6 +173,10 @@ class Fleet {
   void Ask(const std::string& session_id);
   void Answer(const std::string& session_id, const absl::StatusOr<Verdict>& verdict);
   void EndReservations(const LeaderToken& leader);
+  void Load(const SessionRow& row) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What happened in the database without this leader (reconcile.cc).
+  void Reconcile();
+  std::vector<std::string> TakeSilent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The steps of a sweep (sweep.cc).
   bool Settled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsSilent(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -189,6 +194,7 @@ class Fleet {
   BackendWatch backends_ ABSL_GUARDED_BY(mu_);
   absl::Duration next_look_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
   absl::Duration next_pin_look_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
+  absl::Duration next_reconcile_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
   absl::Duration loaded_at_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();
   std::optional<absl::Duration> settled_at_ ABSL_GUARDED_BY(mu_);
   std::optional<ExpiryBrake> brake_ ABSL_GUARDED_BY(mu_);

@@ -23,7 +23,10 @@ std::optional<Verdict> GateMemory::Ask(const Declaration& declaration) const {
     if (facts_ == nullptr || clock_->SinceBoot() - read_at_ > limit_) return std::nullopt;
     facts = facts_;
   }
-  return JudgeGate(*facts, declaration);
+  Verdict verdict = JudgeGate(*facts, declaration);
+  // Which builds would work instead is in the database alone.
+  if (verdict.reason == "too_old") return std::nullopt;
+  return verdict;
 }
 
 }  // namespace lockstep::coordinator

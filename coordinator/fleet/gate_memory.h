@@ -34,7 +34,8 @@ class GateMemory {
   // Empties it, e.g. because this process leads no more.
   void Forget();
 
-  // Absent when there are no facts, or none as young as `limit`: ask the database then.
+  // Absent when there are no facts, or none as young as `limit`, and for a build that is too old:
+  // ask the database then.
   std::optional<Verdict> Ask(const Declaration& declaration) const;
 
  private:

@@ -37,9 +37,14 @@ class Judge {
                  "rebuild from the published chain: compare chain.sum with the one in the "
                  "repository");
     }
+    const GateContract* first = nullptr;
+    Version newest = 0;
     for (const GateContract& contract : facts_.contracts) {
-      if (Concerns(contract.version, contract.touches, declaration_)) return TooOld(contract);
+      if (!Concerns(contract.version, contract.touches, declaration_)) continue;
+      if (first == nullptr) first = &contract;
+      newest = contract.version;
     }
+    if (first != nullptr) return TooOld(*first, newest);
     if (facts_.barrier.has_value() &&
         Concerns(facts_.barrier->version, facts_.barrier->touches, declaration_)) {
       return Draining(*facts_.barrier);
@@ -72,22 +77,35 @@ class Judge {
     return verdict;
   }
 
-  Verdict TooOld(const GateContract& contract) const {
-    return Say(GateState::kRefused, "too_old",
-               absl::StrCat("contract ", contract.version, " (", contract.title, ") ",
-                            contract.ran_at.empty() ? "is being applied"
-                                                    : absl::StrCat("ran at ", contract.ran_at),
-                            " and the build is adapted to ", declaration_.adapted_to, " only"),
-               absl::StrCat("deploy a build whose lockstep.yaml says adapted_to: ",
-                            contract.version, " or more"));
+  Verdict TooOld(const GateContract& contract, Version newest) const {
+    Verdict verdict = Say(
+        GateState::kRefused, "too_old",
+        absl::StrCat(
+            "contract ", contract.version, " (", contract.title, ") ",
+            contract.ran_at.empty() ? "is being applied" : absl::StrCat("ran at ", contract.ran_at),
+            " and the build is adapted to ", declaration_.adapted_to, " only"),
+        absl::StrCat("deploy a build whose lockstep.yaml says adapted_to: ", newest, " or more"));
+    verdict.facts = {.version = contract.version,
+                     .title = contract.title,
+                     .at = contract.ran_at,
+                     .adapted_to = newest};
+    return verdict;
   }
 
   Verdict Draining(const GateBarrier& barrier) const {
-    return Say(GateState::kRefused, "draining",
-               absl::StrCat("the fleet drains for contract ", barrier.version, " (asked for by ",
-                            barrier.owner, ", until ", barrier.until, ")"),
-               absl::StrCat("deploy a build that is adapted to ", barrier.version,
-                            ", or wait for the deadline"));
+    Verdict verdict =
+        Say(GateState::kRefused, "draining",
+            absl::StrCat("the fleet drains for contract ", barrier.version, " (asked for by ",
+                         barrier.owner.empty() ? "unknown" : barrier.owner, ", until ",
+                         barrier.until.empty() ? "it has run" : barrier.until, ")"),
+            absl::StrCat("deploy a build that is adapted to ", barrier.version,
+                         barrier.until.empty() ? "" : ", or wait for the deadline"));
+    verdict.facts = {.version = barrier.version,
+                     .title = barrier.title,
+                     .owner = barrier.owner,
+                     .at = barrier.until,
+                     .adapted_to = barrier.version};
+    return verdict;
   }
 
   Verdict Behind() const {
@@ -95,19 +113,44 @@ class Judge {
     if (!facts_.operation.has_value()) return NothingRuns(gap);
     const GateOperation& o = *facts_.operation;
     if (o.state == "running" && o.target >= needs_) {
-      return Say(GateState::kWait, "applying", absl::StrCat(gap, o.operation_id, " is running"),
-                 "");
+      Verdict verdict = Say(GateState::kWait, "applying", absl::StrCat(gap, DescribeRun(o)), "");
+      verdict.facts = {
+          .operation = o.operation_id, .version = o.version, .title = o.title, .holder = o.holder};
+      return verdict;
     }
     if (o.state == "paused" && o.target >= needs_) {
-      return Say(GateState::kWait, "applying", absl::StrCat(gap, o.operation_id, " is paused"),
-                 absl::StrCat("lockstep operations resume ", o.operation_id));
+      Verdict verdict =
+          Say(GateState::kWait, "applying", absl::StrCat(gap, o.operation_id, " is paused"),
+              absl::StrCat("lockstep operations resume ", o.operation_id));
+      verdict.facts.operation = o.operation_id;
+      return verdict;
     }
-    if (o.state == "failed") {
-      return Say(GateState::kWait, "failed",
-                 absl::StrCat(gap, o.operation_id, " failed: ", o.error),
-                 "lockstep status, then lockstep upgrade");
-    }
+    if (o.state == "failed") return Failed(gap, o);
     return NothingRuns(gap);
+  }
+
+  static std::string DescribeRun(const GateOperation& o) {
+    if (o.version == 0) return absl::StrCat(o.operation_id, " is running");
+    return absl::StrCat(o.operation_id, " runs version ", o.version, " (", o.title, "), by ",
+                        o.holder);
+  }
+
+  Verdict Failed(const std::string& gap, const GateOperation& o) const {
+    std::string where;
+    if (o.version != 0) {
+      where = absl::StrCat(" at version ", o.version, " (", o.title, ")");
+      if (o.statement > 0) absl::StrAppend(&where, ", statement ", o.statement);
+    }
+    Verdict verdict = Say(GateState::kWait, "failed",
+                          absl::StrCat(gap, o.operation_id, " failed", where, ": ", o.error),
+                          absl::StrCat("lockstep operations get ", o.operation_id,
+                                       " tells all of it, lockstep upgrade tries again"));
+    verdict.facts = {.operation = o.operation_id,
+                     .version = o.version,
+                     .title = o.title,
+                     .statement = o.statement,
+                     .error = o.error};
+    return verdict;
   }
 
   Verdict NothingRuns(const std::string& gap) const {

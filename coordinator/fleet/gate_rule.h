@@ -17,7 +17,8 @@
 
 namespace lockstep::coordinator {
 
-// The verdict for a build; the same table as in docs/concepts.md, top to bottom. Pure.
+// The verdict for a build; the same table as in docs/concepts.md, top to bottom. Pure. Of one that
+// is too old it does not know which other builds would work.
 Verdict JudgeGate(const GateFacts& facts, const Declaration& declaration);
 
 // Whether one of two names, "users" and "users.email", is the other or a part of it.

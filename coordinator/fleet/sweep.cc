@@ -85,6 +85,7 @@ void Fleet::Sweep() {
   const auto leader = options_.leadership();
   if (!leader.has_value()) return;
   EndReservations(*leader);
+  Reconcile();
   LookForSilent(*leader);
   UpdateBrake(*leader);
   NoteNewerStarts(*leader);
@@ -159,9 +160,9 @@ void Fleet::UpdateBrake(const LeaderToken& leader) {
       if (!IsSilent(entry)) continue;
       // One that was suspect when it was loaded fell silent under a leader before.
       const bool before = entry.member.suspect && entry.member.silent_since.has_value();
-      const absl::Duration since =
-          before ? now - (options_.clock->Now() - *entry.member.silent_since)
-                 : std::max(entry.member.last_seen, *settled_at_);
+      const absl::Duration since = before
+                                       ? now - (options_.clock->Now() - *entry.member.silent_since)
+                                       : std::max(entry.member.last_seen, *settled_at_);
       // Whoever might have looked had a day to do so: then the policy goes on, for them all.
       if (now - since < options_.durations.suspect_expiry) silent.push_back(since);
     }
@@ -174,7 +175,7 @@ void Fleet::UpdateBrake(const LeaderToken& leader) {
     if (state.frozen) brake_ = ExpiryBrake{.state = state, .since = options_.clock->Now()};
   }
   const base::LogFields facts = {{"silent", absl::StrCat(state.silent)},
-                                                    {"sessions", absl::StrCat(state.sessions)}};
+                                 {"sessions", absl::StrCat(state.sessions)}};
   if (state.frozen) {
     base::LogError("expiry is frozen: too many sessions fell silent at once", facts);
   } else {
@@ -255,7 +256,10 @@ std::vector<Fleet::PlannedMove> Fleet::PlanMoves() {
          .suspect_for = m.silent_since.has_value() ? wall - *m.silent_since : absl::ZeroDuration()},
         view);
     if (move == Move::kNone || (IsExpiry(move) && now < entry.retry_end)) continue;
-    moves.push_back({.session_id = id, .move = move, .silent = now - m.last_seen});
+    moves.push_back({.session_id = id,
+                     .move = move,
+                     .silent = now - m.last_seen,
+                     .forget = !m.admitted && !m.gone});
     // Whoever comes back meanwhile is asked for afterwards: the move would undo an admission
     // whose verdict is out already, and the instance would serve without counting.
     entry.asking = true;
@@ -267,7 +271,7 @@ std::vector<Fleet::PlannedMove> Fleet::PlanMoves() {
 absl::StatusOr<bool> Fleet::MakeMove(const LeaderToken& leader, const PlannedMove& move) {
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   if (move.move == Move::kClose) {
-    return MoveSession(*connection, leader, move.session_id, "closed");
+    return MoveSession(*connection, leader, move.session_id, move.forget ? "forgotten" : "closed");
   }
   if (move.move == Move::kSuspect) {
     return SuspectSession(*connection, leader, move.session_id, move.silent);
@@ -283,8 +287,9 @@ void Fleet::EndMove(const PlannedMove& move, const absl::StatusOr<bool>& moved) 
   Entry& entry = found->second;
   Member& member = entry.member;
   entry.asking = false;
-  // A close that changed nothing found the row closed.
-  const bool ended = moved.ok() && (IsExpiry(move.move) ? *moved : move.move == Move::kClose);
+  // A close that changed nothing found the row closed; one that was to be forgotten may count.
+  const bool by_row = IsExpiry(move.move) || move.forget;
+  const bool ended = moved.ok() && (by_row ? *moved : move.move == Move::kClose);
   if (member.connected) {
     if (ended) {
       member.admitted = false;
@@ -294,6 +299,12 @@ void Fleet::EndMove(const PlannedMove& move, const absl::StatusOr<bool>& moved) 
     return;
   }
   if (!moved.ok()) return;
+  if (!ended && move.forget) {  // The database let it in meanwhile.
+    member.admitted = true;
+    member.direct = true;
+    member.last_seen = options_.clock->SinceBoot();
+    return;
+  }
   if (!ended && move.move != Move::kSuspect) {
     entry.retry_end = options_.clock->SinceBoot() + options_.durations.session_ttl;
     return;

@@ -22,19 +22,19 @@ namespace {
 constexpr absl::Duration kLongSnapshot = absl::Seconds(10);
 }  // namespace
 
-std::string DescribeRun(const std::optional<HeldLease>& held) {
-  if (!held.has_value()) return "";
+std::optional<RunningMigration> RunningOf(const std::optional<HeldLease>& held,
+                                          const std::vector<PendingMigration>& pending) {
+  if (!held.has_value()) return std::nullopt;
   const RunProgress& progress = held->progress;
-  const Version version = progress.version == 0 ? held->lease.first : progress.version;
-  std::string text = absl::StrCat("version ", version);
-  if (progress.statement > 0) {
-    absl::StrAppend(&text, ", statement ", progress.statement, " of ", progress.statements);
+  RunningMigration running{.version = progress.version == 0 ? held->lease.first : progress.version,
+                           .holder = held->holder,
+                           .statement = progress.statement,
+                           .statements = progress.statements};
+  for (const PendingMigration& each : pending) {
+    if (each.version == running.version) running.title = each.title;
   }
-  absl::StrAppend(&text, ", by ", held->holder);
-  if (progress.lock.has_value()) {
-    absl::StrAppend(&text, ", waits for a lock: ", postgres::Describe(*progress.lock));
-  }
-  return text;
+  if (progress.lock.has_value()) running.lock = postgres::Describe(*progress.lock);
+  return running;
 }
 
 void Driver::Start() {
@@ -178,7 +178,7 @@ void Driver::RefreshFleet(const DriverView& view) {
   }
   options_.fleet->Refresh({.chain = view.chain,
                            .operation = view.operation,
-                           .running = DescribeRun(held),
+                           .running = RunningOf(held, view.pending),
                            .waiting_for = waiting_for()});
   options_.fleet->Sweep();
   if (view.chain.revision != last_revision_) {

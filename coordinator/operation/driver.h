@@ -99,8 +99,9 @@ class Driver {
   std::thread thread_;
 };
 
-// "version 7 digital_twin, statement 2 of 5, by a@b" of a held lease; "" for none.
-std::string DescribeRun(const std::optional<HeldLease>& held);
+// What a held lease runs now; its title where it is among `pending`.
+std::optional<RunningMigration> RunningOf(const std::optional<HeldLease>& held,
+                                          const std::vector<PendingMigration>& pending);
 
 }  // namespace lockstep::coordinator
 

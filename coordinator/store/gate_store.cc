@@ -12,17 +12,30 @@ using postgres::Param;
 using postgres::Row;
 
 constexpr char kFacts[] = R"sql(
-SELECT c.applied, c.head, c.revision, c.barrier, coalesce(c.barrier_owner, 'unknown'),
-       coalesce(c.barrier_deadline::text, 'it has run'), b.touches,
-       o.operation_id, o.state, o.target, coalesce(o.error ->> 'message', 'unknown')
+SELECT c.applied, c.head, c.revision, c.barrier, coalesce(c.barrier_owner, ''),
+       coalesce(lockstep.time_text(c.barrier_deadline), ''), b.touches,
+       o.operation_id, o.state, o.target, coalesce(o.error ->> 'message', 'unknown'),
+       coalesce(b.title, ''), coalesce(r.version, 0), coalesce(r.title, ''),
+       coalesce(r.holder, ''), coalesce(r.statement, 0)
   FROM lockstep.chain c
   LEFT JOIN lockstep.migration b ON b.version = c.barrier
   LEFT JOIN LATERAL (SELECT x.* FROM lockstep.operation x WHERE x.kind = 'upgrade'
-                      ORDER BY x.created_at DESC LIMIT 1) o ON true)sql";
+                      ORDER BY x.created_at DESC LIMIT 1) o ON true
+  LEFT JOIN LATERAL (
+    (SELECT m.version, m.title, a.holder, 0 AS statement FROM lockstep.lease l
+       JOIN lockstep.attempt a ON a.lease_epoch = l.epoch
+       JOIN lockstep.migration m ON m.version BETWEEN l.first AND l.last
+      WHERE o.state = 'running' AND l.state = 'held' AND l.operation = o.operation_id
+        AND NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
+      ORDER BY m.version LIMIT 1)
+    UNION ALL
+    SELECT m.version, m.title, '', (o.error ->> 'statement')::integer FROM lockstep.migration m
+     WHERE o.state = 'failed' AND m.version = (o.error ->> 'version')::integer
+  ) r ON true)sql";
 
 constexpr char kContracts[] = R"sql(
 SELECT m.version, m.title,
-       to_char(h.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), m.touches
+       coalesce(lockstep.time_text(h.applied_at), ''), m.touches
   FROM lockstep.migration m LEFT JOIN lockstep.history h USING (version)
  WHERE m.phase = 'contract'
    AND (h.version IS NOT NULL OR m.version = (SELECT inflight FROM lockstep.chain))
@@ -73,6 +86,7 @@ absl::Status ReadGateFacts(Connection& connection, GateFacts& facts) {
   GateFacts fresh{.applied = row.Int(0), .head = row.Int(1), .revision = row.Long(2)};
   if (!row.IsNull(3)) {
     fresh.barrier = GateBarrier{.version = row.Int(3),
+                                .title = row.Text(11),
                                 .owner = row.Text(4),
                                 .until = row.Text(5),
                                 .touches = TouchesOf(row, 6)};
@@ -81,7 +95,11 @@ absl::Status ReadGateFacts(Connection& connection, GateFacts& facts) {
     fresh.operation = GateOperation{.operation_id = row.Text(7),
                                     .state = row.Text(8),
                                     .target = row.Int(9),
-                                    .error = row.Text(10)};
+                                    .error = row.Text(10),
+                                    .version = row.Int(12),
+                                    .title = row.Text(13),
+                                    .holder = row.Text(14),
+                                    .statement = row.Int(15)};
   }
   ASSIGN_OR_RETURN(const auto contracts, connection.Query(kContracts));
   for (const Row& each : contracts.rows) {

@@ -33,16 +33,23 @@ struct GateContract {
 
 struct GateBarrier {
   Version version = 0;
-  std::string owner;
-  std::string until;
+  std::string title;
+  std::string owner;  // Empty when not known.
+  std::string until;  // Likewise: it ends only by the contract.
   std::optional<std::vector<std::string>> touches;
 };
 
+// The newest upgrade.
 struct GateOperation {
   std::string operation_id;
   std::string state;
   Version target = 0;
   std::string error;
+  // What it runs, or what failed: 0 when nothing is known, and then the rest is empty.
+  Version version = 0;
+  std::string title;
+  std::string holder;
+  int statement = 0;
 };
 
 struct GateFacts {
@@ -52,7 +59,7 @@ struct GateFacts {
   std::shared_ptr<const PublishedChain> published = std::make_shared<PublishedChain>();
   std::vector<GateContract> contracts;  // By version; only those that ran or are in flight.
   std::optional<GateBarrier> barrier;
-  std::optional<GateOperation> operation;  // The newest.
+  std::optional<GateOperation> operation;
 };
 
 // Brings `facts` up to date; reads of the published chain only what `facts` does not have. Call

@@ -33,6 +33,16 @@ Verdict VerdictOf(const Row& row) {
           .revision = row.Long(7)};
 }
 
+constexpr char kVerdict[] =
+    "SELECT verdict, reason, detail, hint, applied, needs, head, revision, facts FROM ";
+
+// Of a row that kVerdict selects.
+Verdict FullVerdictOf(const Row& row) {
+  Verdict verdict = VerdictOf(row);
+  verdict.facts = VerdictFactsOf(row, 8);
+  return verdict;
+}
+
 Value NeedsParam(const Declaration& d) { return d.needs ? Param(*d.needs) : NullParam(); }
 Value UsesParam(const Declaration& d) {
   return d.uses ? postgres::TextArrayParam(*d.uses) : NullParam();
@@ -93,15 +103,15 @@ absl::StatusOr<Verdict> Admit(Connection& connection, const Declaration& d,
     ASSIGN_OR_RETURN(
         const auto result,
         connection.Query(
-            "SELECT verdict, reason, detail, hint, applied, needs, head, revision FROM "
-            "lockstep.admit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'coordinator', $13, "
-            "$14)",
+            absl::StrCat(kVerdict,
+                         "lockstep.admit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+                         "'coordinator', $13, $14)"),
             {Param(d.session_id), Param(d.service), Param(d.instance), Param(d.nonce),
              Param(d.build), Param(d.configured), Param(d.built_for), BytesParam(d.chain_hash),
              NeedsParam(d), Param(d.adapted_to), UsesParam(d),
              Param(d.stop_on_session_loss ? "stop" : "keep"), Param(d.can_migrate),
              Param(d.migrate_error)}));
-    verdict = VerdictOf(result.only());
+    verdict = FullVerdictOf(result.only());
     if (!d.reserve.has_value() || verdict.state != GateState::kOpen) return absl::OkStatus();
     return connection
         .Query("SELECT lockstep.reserve($1, $2)", {Param(d.session_id), IntervalParam(*d.reserve)})
@@ -113,11 +123,10 @@ absl::StatusOr<Verdict> Admit(Connection& connection, const Declaration& d,
 absl::StatusOr<Verdict> AskGate(Connection& connection, const Declaration& d) {
   ASSIGN_OR_RETURN(
       const auto result,
-      connection.Query("SELECT verdict, reason, detail, hint, applied, needs, head, revision "
-                       "FROM lockstep.gate($1, $2, $3, $4, $5, $6)",
+      connection.Query(absl::StrCat(kVerdict, "lockstep.gate($1, $2, $3, $4, $5, $6, $7)"),
                        {Param(d.configured), Param(d.built_for), BytesParam(d.chain_hash),
-                        NeedsParam(d), Param(d.adapted_to), UsesParam(d)}));
-  return VerdictOf(result.only());
+                        NeedsParam(d), Param(d.adapted_to), UsesParam(d), Param(d.service)}));
+  return FullVerdictOf(result.only());
 }
 
 absl::StatusOr<bool> MoveSession(Connection& connection, const LeaderToken& leader,
@@ -145,6 +154,25 @@ absl::StatusOr<std::vector<SessionRow>> ReadSessions(Connection& connection) {
                                                                     "ORDER BY service, instance, "
                                                                     "registered_at")));
   return SessionsOf(result);
+}
+
+absl::StatusOr<std::vector<SessionRow>> ReadDirectSessions(Connection& connection) {
+  ASSIGN_OR_RETURN(const auto result,
+                   connection.Query(absl::StrCat(
+                       kSessions, "AND via = 'direct' AND state NOT IN ('waiting', 'refused')")));
+  return SessionsOf(result);
+}
+
+absl::StatusOr<std::set<std::string>> CountingAmong(Connection& connection,
+                                                    const std::vector<std::string>& ids) {
+  ASSIGN_OR_RETURN(
+      const auto result,
+      connection.Query("SELECT session_id FROM lockstep.session WHERE session_id = ANY ($1::uuid[])"
+                       " AND state IN ('starting', 'live', 'draining', 'suspect')",
+                       {postgres::TextArrayParam(ids)}));
+  std::set<std::string> counting;
+  for (const Row& row : result.rows) counting.insert(row.Text(0));
+  return counting;
 }
 
 absl::StatusOr<std::vector<SessionRow>> ReadSessionPage(Connection& connection,

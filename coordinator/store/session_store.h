@@ -25,6 +25,7 @@ absl::StatusOr<Verdict> Admit(postgres::Connection& connection, const Declaratio
 absl::StatusOr<Verdict> AskGate(postgres::Connection& connection, const Declaration& declaration);
 
 // Moves a session to "draining", "suspect", "closed" or "expired". False when it was there already.
+// "forgotten": closes it unless it counts; false when it does.
 absl::StatusOr<bool> MoveSession(postgres::Connection& connection, const LeaderToken& leader,
                                  const std::string& session_id, const std::string& state);
 
@@ -47,6 +48,13 @@ absl::StatusOr<std::vector<SessionRow>> ReadSessionPage(postgres::Connection& co
 
 // Sessions that have not ended, by service and instance.
 absl::StatusOr<std::vector<SessionRow>> ReadSessions(postgres::Connection& connection);
+
+// Those of them that count and were admitted by the database, without a coordinator.
+absl::StatusOr<std::vector<SessionRow>> ReadDirectSessions(postgres::Connection& connection);
+
+// Which of `ids` count (still).
+absl::StatusOr<std::set<std::string>> CountingAmong(postgres::Connection& connection,
+                                                    const std::vector<std::string>& ids);
 
 }  // namespace lockstep::coordinator
 

@@ -112,6 +112,33 @@ std::optional<RunError> ErrorOf(const postgres::Row& row, int column) {
   return error;
 }
 
+VerdictFacts VerdictFactsOf(const postgres::Row& row, int column) {
+  VerdictFacts facts;
+  const nlohmann::json json = nlohmann::json::parse(row.Text(column), nullptr, false);
+  if (!json.is_object()) return facts;
+  const auto text = [&](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  const auto number = [&](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_number_integer() ? found->get<int>() : 0;
+  };
+  facts.operation = text("operation");
+  facts.version = number("version");
+  facts.title = text("title");
+  facts.holder = text("holder");
+  facts.statement = number("statement");
+  facts.error = text("error");
+  facts.owner = text("owner");
+  facts.at = text("at");
+  facts.adapted_to = number("adapted_to");
+  if (const auto builds = json.find("builds"); builds != json.end() && builds->is_array()) {
+    facts.builds = builds->get<std::vector<std::string>>();
+  }
+  return facts;
+}
+
 sql::Phase PhaseOf(const postgres::Row& row, int column) {
   sql::Phase phase = sql::Phase::kContract;
   LOCKSTEP_CHECK(sql::ParsePhase(row.Text(column), &phase));

@@ -23,6 +23,9 @@ absl::Duration DurationOf(const postgres::Row& row, int column);  // Seconds as 
 postgres::Value ErrorParam(const std::optional<RunError>& error);
 std::optional<RunError> ErrorOf(const postgres::Row& row, int column);
 
+// The facts of a verdict, as lockstep.gate gives them.
+VerdictFacts VerdictFactsOf(const postgres::Row& row, int column);
+
 sql::Phase PhaseOf(const postgres::Row& row, int column);
 
 }  // namespace lockstep::coordinator

@@ -140,9 +140,28 @@ struct Declaration {
   std::string migrate_error;
   // It asks for an instance that is yet to start: once admitted it counts for this long.
   std::optional<absl::Duration> reserve;
+  // The newest revision whose changes to the schema the instance knows of; 0: none yet.
+  int64_t schema_revision = 0;
 };
 
 enum class GateState { kOpen, kWait, kRefused };
+
+// What a verdict speaks of, for programs; which of it there is depends on its reason.
+struct VerdictFacts {
+  std::string operation;  // applying, failed
+  // applying: what runs; failed: what failed; too_old and draining: the contract. 0 when not known.
+  Version version = 0;
+  std::string title;
+  std::string holder;      // applying: who runs it, "service@instance"
+  int statement = 0;       // applying, failed: from 1; 0 when not known.
+  int statements = 0;      // applying: of how many.
+  std::string error;       // failed
+  std::string owner;       // draining: who asked for it
+  std::string at;          // draining: until when; too_old: when it ran. UTC; may be empty.
+  Version adapted_to = 0;  // too_old, draining: what a build has to be adapted to
+  std::vector<std::string> builds = {};  // too_old: known builds of the service that would work.
+  bool operator==(const VerdictFacts&) const = default;
+};
 
 struct Verdict {
   GateState state = GateState::kWait;
@@ -153,6 +172,7 @@ struct Verdict {
   Version needs = 0;
   Version head = 0;
   int64_t revision = 0;
+  VerdictFacts facts = {};
 };
 
 // Who stated that an instance is gone.

@@ -141,6 +141,29 @@ v1::Phase ToProto(sql::Phase phase) {
   return v1::PHASE_UNSPECIFIED;
 }
 
+namespace {
+
+v1::GateFacts ToProto(const VerdictFacts& facts) {
+  v1::GateFacts proto;
+  proto.set_operation_id(facts.operation);
+  proto.set_version(facts.version);
+  proto.set_title(facts.title);
+  proto.set_holder(facts.holder);
+  proto.set_statement(facts.statement);
+  proto.set_statements(facts.statements);
+  proto.set_error(facts.error);
+  proto.set_owner(facts.owner);
+  absl::Time at;
+  if (absl::ParseTime("%Y-%m-%d %H:%M:%S UTC", facts.at, &at, nullptr)) {
+    *proto.mutable_at() = convert::ToProto(at);
+  }
+  proto.set_adapted_to(facts.adapted_to);
+  for (const std::string& build : facts.builds) proto.add_builds(build);
+  return proto;
+}
+
+}  // namespace
+
 v1::Gate ToProto(const Verdict& verdict, absl::Duration validity) {
   v1::Gate gate;
   gate.set_state(StateOf(verdict.state));
@@ -152,6 +175,7 @@ v1::Gate ToProto(const Verdict& verdict, absl::Duration validity) {
   gate.set_head(verdict.head);
   gate.set_revision(verdict.revision);
   *gate.mutable_validity() = ToProto(validity);
+  if (verdict.facts != VerdictFacts{}) *gate.mutable_facts() = ToProto(verdict.facts);
   return gate;
 }
 

@@ -20,7 +20,8 @@ constexpr char kAgentFunctions[] =
     "lockstep.open, lockstep.close, lockstep.open_group, lockstep.close_group, lockstep.outcome, "
     "lockstep.lock_wait, lockstep.lock_holders, lockstep.oldest_transaction, "
     "lockstep.lock_statements, lockstep.statement_lock_holder, lockstep.plan_statements, "
-    "lockstep.begin_statement, lockstep.end_statement, lockstep.backfill_part, "
+    "lockstep.begin_statement, lockstep.end_statement, lockstep.admit, lockstep.gate, "
+    "lockstep.reserve_direct, lockstep.leave, lockstep.check_session, lockstep.backfill_part, "
     "lockstep.backfill_open, lockstep.backfill_close, lockstep.backfill_beat, "
     "lockstep.backfill_plan, lockstep.backfill_verified, lockstep.backfill_give_back, "
     "lockstep.backfill_health";

@@ -95,6 +95,28 @@ TEST(GateSlot, WhyNobodyAnswersIsToldUntilSomebodyDoes) {
   EXPECT_EQ(slot.Get().detail, "detail of applying");
 }
 
+// What was said before nobody answered any more may have become wrong.
+TEST(GateSlot, WhenNobodyAnswersItSaysSoUntilSomebodyDoes) {
+  GateSlot slot;
+  slot.Set(Verdict(GateState::kWait, "behind"));
+  slot.SetAway({.detail = "neither the one nor the other"});
+  EXPECT_EQ(slot.Get().reason, "connecting");
+  slot.SetConnecting("coordinator at x: refused");
+  EXPECT_EQ(slot.Get().detail, "neither the one nor the other");
+  slot.Set(Verdict(GateState::kWait, "applying"));
+  EXPECT_EQ(slot.Get().reason, "applying");
+  slot.Set(Verdict(GateState::kRefused, "draining"));
+  slot.SetAway({.detail = "away"});
+  EXPECT_EQ(slot.Get().detail, "away");
+  slot.Set(Verdict(GateState::kRefused, "too_old"));
+  slot.SetAway({.detail = "away"});
+  EXPECT_EQ(slot.Get().reason, "too_old");
+  GateSlot open;
+  open.Set(Verdict(GateState::kOpen, "ready"));
+  open.SetAway({.detail = "away"});
+  EXPECT_EQ(open.Get().reason, "ready");
+}
+
 TEST(GateSlot, AnObserverSeesTheFirstAndTheLastVerdict) {
   GateSlot slot;
   base::Mutex mu;

@@ -4,6 +4,7 @@
 
 #include "agent/application_name.h"
 #include "agent/declaration.h"
+#include "agent/direct_admission.h"
 #include "agent/endpoints.h"
 #include "agent/outbox.h"
 #include "agent/self_stop.h"
@@ -115,6 +116,76 @@ TEST_F(SelfStopTest, AtTheGateSilenceCostsNothing) {
   Observe();
   clock_.Advance(absl::Seconds(20));
   EXPECT_TRUE(ComesToLoss());
+}
+
+// Nobody counts the silence of one that the database let in; what a coordinator acknowledged before
+// it went away does not count either.
+TEST_F(SelfStopTest, LetInByTheDatabaseItServesUntilACoordinatorIsHeardAndLost) {
+  stop_.Acknowledged(now(), absl::Seconds(20));
+  clock_.Advance(absl::Hours(1));
+  stop_.ArmWithoutCoordinator();
+  Observe();
+  clock_.Advance(absl::Hours(1));
+  stop_.Acknowledged(now(), absl::Seconds(20));
+  EXPECT_FALSE(lost_);
+  clock_.Advance(absl::Seconds(20));
+  EXPECT_TRUE(ComesToLoss());
+}
+
+// Without a database there is nothing to ask, and the patience can be seen.
+class DirectAdmissionTest : public ::testing::Test {
+ protected:
+  DirectAdmissionTest()
+      : direct_({.patience = absl::Seconds(15), .clock = &clock_},
+                {.gate = [](GateVerdict) { ADD_FAILURE() << "nobody was there to ask"; },
+                 .away =
+                     [this](const GateVerdict& verdict) {
+                       base::MutexLock lock(mu_);
+                       told_.push_back(verdict);
+                     }}) {}
+  size_t told() {
+    base::MutexLock lock(mu_);
+    return told_.size();
+  }
+
+  SimClock clock_;
+  base::Mutex mu_;
+  std::vector<GateVerdict> told_ ABSL_GUARDED_BY(mu_);
+  agent::DirectAdmission direct_;
+};
+
+TEST_F(DirectAdmissionTest, HasPatienceAndThenSaysWhatIsMissing) {
+  direct_.Start();
+  direct_.CoordinatorLost("coordinator at x: refused");
+  clock_.Advance(absl::Seconds(14));
+  EXPECT_EQ(told(), 0u);
+  clock_.Advance(absl::Seconds(1));
+  ASSERT_TRUE(Eventually([&] { return told() == 1; }));
+  base::MutexLock lock(mu_);
+  EXPECT_EQ(told_[0].state, GateState::kWait);
+  EXPECT_EQ(told_[0].reason, "connecting");
+  EXPECT_EQ(
+      told_[0].detail,
+      "no coordinator answers (coordinator at x: refused), and the agent was given no database "
+      "to ask instead");
+  EXPECT_EQ(told_[0].hint, "start a coordinator, or give the agent --database");
+  EXPECT_FALSE(direct_.asked());
+  EXPECT_FALSE(direct_.Leave(absl::Seconds(1)));
+}
+
+TEST_F(DirectAdmissionTest, IsNotNeededWhileACoordinatorAnswersNorOnceTheGateIsOpen) {
+  direct_.Start();
+  direct_.CoordinatorAnswers();
+  clock_.Advance(absl::Hours(1));
+  direct_.CoordinatorLost("gone");
+  clock_.Advance(absl::Seconds(14));
+  direct_.CoordinatorAnswers();
+  clock_.Advance(absl::Hours(1));
+  direct_.CoordinatorLost("gone");
+  direct_.Opened();
+  clock_.Advance(absl::Hours(1));
+  direct_.Stop();
+  EXPECT_EQ(told(), 0u);
 }
 
 v1::SessionRequest Heartbeat(int64_t sequence) {

@@ -8,6 +8,7 @@
 #include "engine/base/digest.h"
 #include "engine/base/ids.h"
 #include "tests/catalog/lockstep_database.h"
+#include "tests/support/eventually.h"
 #include "tests/support/matchers.h"
 
 namespace lockstep::testing {
@@ -254,6 +255,181 @@ TEST_F(GateTest, EightAdmissionsAtOnceAllOpen) {
   }
   for (auto& admission : admissions) EXPECT_TRUE(admission.get());
   EXPECT_EQ(lockstep_.Scalar("SELECT count(*) FROM lockstep.session WHERE state = 'live'"), "8");
+}
+
+TEST_F(GateTest, OneThatIsTooOldIsToldWhichBuildsWork) {
+  lockstep_.Publish({{}, {.phase = "contract"}, {}, {.phase = "contract"}});
+  Declaration works = lockstep_.Instance("new", 4);
+  works.needs = 0;
+  works.adapted_to = 4;
+  works.build = "v3";
+  lockstep_.Admit(works);
+  Declaration halfway = lockstep_.Instance("half", 4);
+  halfway.needs = 0;
+  halfway.adapted_to = 2;
+  halfway.build = "v2";
+  lockstep_.Admit(halfway);
+  ASSERT_THAT(
+      coordinator::MoveSession(lockstep_.admin(), lockstep_.leader(), halfway.session_id, "closed"),
+      IsOk());
+  for (const Version version : {1, 3, 2, 4}) lockstep_.Run(version, version);
+  EXPECT_EQ(VerdictOn(lockstep_.Instance("old", 1)), "REFUSED too_old");
+  EXPECT_THAT(detail_, HasSubstr("contract 2 (title_2) ran at "));
+  EXPECT_EQ(hint_,
+            "deploy v3, which works, or a build whose lockstep.yaml says adapted_to: 4 or more");
+  const auto asked = coordinator::AskGate(lockstep_.admin(), lockstep_.Instance("old", 1));
+  ASSERT_THAT(asked, IsOk());
+  EXPECT_EQ(asked->facts.builds, std::vector<std::string>{"v3"});
+  EXPECT_EQ(asked->facts.version, 2);
+  EXPECT_EQ(asked->facts.adapted_to, 4);
+  EXPECT_NE(asked->facts.at, "");
+  Declaration other = lockstep_.Instance("old", 1);
+  other.service = "another";
+  EXPECT_EQ(coordinator::AskGate(lockstep_.admin(), other)->facts.builds,
+            std::vector<std::string>{});
+}
+
+TEST_F(GateTest, WhileARunIsLeasedItSaysWhatRunsAndByWhom) {
+  lockstep_.Publish({{}, {}, {}});
+  StartUpgrade(3);
+  const LeaseToken token = lockstep_.Grant(1, 3);
+  lockstep_.db().Query(
+      "UPDATE lockstep.lease SET operation = (SELECT operation_id FROM lockstep.operation)");
+  EXPECT_EQ(VerdictOn(lockstep_.Instance("i", 3)), "WAIT applying");
+  EXPECT_THAT(detail_, HasSubstr(" runs version 1 (title_1), by "));
+  const auto agent = lockstep_.Session();
+  ASSERT_THAT(lockstep_.ApplyOnly(*agent, token, 1), IsOk());
+  ASSERT_THAT(agent->Execute("COMMIT"), IsOk());
+  EXPECT_EQ(VerdictOn(lockstep_.Instance("j", 3)), "WAIT applying");
+  EXPECT_THAT(detail_, HasSubstr("applied is 1, "));
+  EXPECT_THAT(detail_, HasSubstr(" runs version 2 (title_2), by "));
+}
+
+// What an agent does that reaches the database alone.
+class DirectTest : public GateTest {
+ protected:
+  DirectTest() {
+    const std::string role = lockstep_.db().CreateLogin("service");
+    lockstep_.db().Query("GRANT lockstep_services TO " + role);
+    service_ = lockstep_.db().Connect(role);
+  }
+  std::string AdmitDirectly(const Declaration& d) {
+    std::string verdict;
+    EXPECT_THAT(service_->InTransaction([&]() -> absl::Status {
+      const auto asked = service_->Query(
+          "SELECT verdict, reason FROM lockstep.admit($1, $2, $3, $4, $5, true, $6, $7, NULL, $8, "
+          "NULL, 'keep', 'direct', false, '')",
+          {postgres::Param(d.session_id), postgres::Param(d.service), postgres::Param(d.instance),
+           postgres::Param(d.nonce), postgres::Param(d.build), postgres::Param(d.built_for),
+           postgres::BytesParam(d.chain_hash), postgres::Param(d.adapted_to)});
+      if (!asked.ok()) return asked.status();
+      verdict = absl::StrCat(asked->only().Text(0), " ", asked->only().Text(1));
+      return absl::OkStatus();
+    }),
+                IsOk());
+    return verdict;
+  }
+  bool Leave(const Declaration& d, int64_t nonce) {
+    const auto left = service_->Query("SELECT lockstep.leave($1, $2)",
+                                      {postgres::Param(d.session_id), postgres::Param(nonce)});
+    EXPECT_THAT(left, IsOk());
+    return left.ok() && left->only().Bool(0);
+  }
+
+  std::unique_ptr<postgres::Connection> service_;
+};
+
+TEST_F(DirectTest, IsTheSameAdmissionAndCountsForContracts) {
+  lockstep_.Publish({{}, {.phase = "contract"}});
+  lockstep_.Run(1, 1);
+  const Declaration instance = lockstep_.Instance("i", 1);
+  EXPECT_EQ(AdmitDirectly(instance), "OPEN ready");
+  EXPECT_EQ(RowOf(instance, "via"), "direct");
+  EXPECT_EQ(RowOf(instance, "state"), "live");
+  EXPECT_FALSE(lockstep_.TryGrant(2, 2).ok());
+  // A coordinator that hears it takes it over: nobody is let in twice.
+  const std::string admitted = RowOf(instance, "admitted_at");
+  EXPECT_EQ(lockstep_.Admit(instance).state, GateState::kOpen);
+  EXPECT_EQ(RowOf(instance, "via"), "coordinator");
+  EXPECT_EQ(RowOf(instance, "admitted_at"), admitted);
+}
+
+TEST_F(DirectTest, EndsItsOwnSessionAndNoOther) {
+  const Declaration instance = lockstep_.Instance("i", 0);
+  EXPECT_EQ(AdmitDirectly(instance), "OPEN ready");
+  EXPECT_FALSE(Leave(instance, instance.nonce + 1));
+  EXPECT_EQ(RowOf(instance, "state"), "live");
+  EXPECT_TRUE(Leave(instance, instance.nonce));
+  EXPECT_EQ(RowOf(instance, "state"), "closed");
+  EXPECT_EQ(RowOf(instance, "end_rule"), "goodbye");
+  EXPECT_TRUE(Leave(instance, instance.nonce));
+  // One that still waits leaves nothing behind.
+  lockstep_.Publish({{}});
+  const Declaration waits = lockstep_.Instance("w", 1);
+  EXPECT_EQ(AdmitDirectly(waits), "WAIT behind");
+  EXPECT_TRUE(Leave(waits, waits.nonce));
+  EXPECT_EQ(lockstep_.Scalar("SELECT count(*) FROM lockstep.session WHERE instance = 'w'"), "0");
+}
+
+TEST_F(DirectTest, KeepsAPlaceForItselfOnly) {
+  const Declaration instance = lockstep_.Instance("i", 0);
+  EXPECT_EQ(AdmitDirectly(instance), "OPEN ready");
+  const auto reserve = [&](int64_t nonce, const std::string& ttl) {
+    const auto kept = service_->Query(
+        "SELECT lockstep.reserve_direct($1, $2, $3)",
+        {postgres::Param(instance.session_id), postgres::Param(nonce), postgres::Param(ttl)});
+    return kept.ok() && kept->only().Bool(0);
+  };
+  EXPECT_FALSE(reserve(instance.nonce + 1, "1 minute"));
+  EXPECT_TRUE(reserve(instance.nonce, "5 hours"));
+  EXPECT_EQ(RowOf(instance, "state"), "starting");
+  EXPECT_EQ(RowOf(instance, "(reserved_until < clock_timestamp() + interval '61 minutes')"),
+            "true");
+}
+
+// A leader that heard it wait and hears it no more must not close what the database let in since.
+TEST_F(DirectTest, IsNotForgottenByALeaderThatDidNotHearOfIt) {
+  lockstep_.Publish({{}});
+  const Declaration instance = lockstep_.Instance("i", 1);
+  EXPECT_EQ(VerdictOn(instance), "WAIT behind");
+  lockstep_.Run(1, 1);
+  EXPECT_EQ(AdmitDirectly(instance), "OPEN ready");
+  EXPECT_THAT(coordinator::MoveSession(lockstep_.admin(), lockstep_.leader(), instance.session_id,
+                                       "forgotten"),
+              IsOkAndHolds(false));
+  EXPECT_EQ(RowOf(instance, "state"), "live");
+  const Declaration waits = lockstep_.Instance("w", 2);
+  lockstep_.Admit(waits);
+  EXPECT_THAT(coordinator::MoveSession(lockstep_.admin(), lockstep_.leader(), waits.session_id,
+                                       "forgotten"),
+              IsOkAndHolds(true));
+}
+
+// The coordinator's transaction saw the gate closed, the instance's own one saw it open: whichever
+// commits last, it counts.
+TEST_F(DirectTest, AnOlderLookDoesNotUndoAnAdmission) {
+  lockstep_.Publish({{}});
+  const Declaration instance = lockstep_.Instance("i", 1);
+  const LeaseToken token = lockstep_.Grant(1, 1);
+  const auto slow = lockstep_.Session();
+  ASSERT_THAT(slow->Execute("BEGIN ISOLATION LEVEL READ COMMITTED"), IsOk());
+  ASSERT_THAT(
+      slow->Execute(absl::StrCat(
+          "SELECT lockstep.admit('", instance.session_id,
+          "', 's', 'i', 7, 'b', true, 0, '', 1, 0, NULL, 'keep', 'coordinator', false, '')")),
+      IsOk());
+  auto direct = Async([&] { return AdmitDirectly(instance); });
+  const bool waits = Eventually([&] {
+    return lockstep_.Scalar(
+               "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != "0";
+  });
+  EXPECT_TRUE(waits);
+  const auto agent = lockstep_.Session();
+  ASSERT_THAT(lockstep_.ApplyOnly(*agent, token, 1), IsOk());
+  ASSERT_THAT(agent->Execute("COMMIT"), IsOk());
+  ASSERT_THAT(slow->Execute("COMMIT"), IsOk());
+  EXPECT_EQ(direct.get(), "OPEN ready");
+  EXPECT_EQ(RowOf(instance, "state"), "live");
 }
 
 TEST_F(GateTest, AnAdmissionWantsReadCommitted) {

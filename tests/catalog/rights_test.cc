@@ -90,17 +90,17 @@ TEST_F(RightsTest, EveryTableAndColumnHasAComment) {
 TEST_F(RightsTest, AgentsMayOpenCloseWriteDownStatementsAndAskWhatConcernsThemOnly) {
   EXPECT_EQ(
       ExecutableBy("lockstep_agents"),
-      "backfill_beat backfill_close backfill_give_back backfill_health backfill_open backfill_part "
-      "backfill_plan backfill_verified begin_statement close close_group end_statement "
-      "lock_holders lock_statements lock_wait "
-      "oldest_transaction open open_group outcome plan_statements statement_lock_holder");
+      "admit backfill_beat backfill_close backfill_give_back backfill_health backfill_open "
+      "backfill_part backfill_plan backfill_verified begin_statement check_session close close_group "
+      "end_statement gate leave lock_holders lock_statements lock_wait oldest_transaction open "
+      "open_group outcome plan_statements reserve_direct statement_lock_holder");
   EXPECT_EQ(
       TablesFor("lockstep_agents", "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"),
       "");
 }
 
 TEST_F(RightsTest, ServicesMayAskTheGateOnly) {
-  EXPECT_EQ(ExecutableBy("lockstep_services"), "admit check_session gate");
+  EXPECT_EQ(ExecutableBy("lockstep_services"), "admit check_session gate leave reserve_direct");
   EXPECT_EQ(TablesFor("lockstep_services",
                       "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"),
             "");

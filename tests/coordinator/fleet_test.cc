@@ -189,7 +189,7 @@ TEST_F(FleetTest, ThoseThatWaitFollowTheOperationWithoutAskingTheDatabase) {
   ASSERT_TRUE(ComesToHear(agent, "behind"));
   const GateView view{.chain = {.applied = 1, .head = 2, .revision = 99},
                       .operation = OperationRow{.operation_id = "op", .target = 2},
-                      .running = "version 2, by a@b"};
+                      .running = RunningMigration{.version = 2, .holder = "a@b"}};
   fleet_->Refresh(view);
   EXPECT_EQ(agent.link->reason(), "applying");
   const int gates = agent.link->gates();

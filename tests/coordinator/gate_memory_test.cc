@@ -36,6 +36,19 @@ TEST(GateMemoryTest, LeavesItToTheDatabaseWhenItIsTooOld) {
   EXPECT_FALSE(memory.Ask(Build()).has_value());
 }
 
+// Which builds would work instead is in the database alone.
+TEST(GateMemoryTest, LeavesABuildThatIsTooOldToTheDatabase) {
+  testing::SimClock clock;
+  GateMemory memory(absl::Seconds(3), &clock);
+  GateFacts facts{.applied = 0, .head = 0};
+  facts.contracts = {{.version = 2, .title = "drop"}};
+  memory.Remember(facts, clock.SinceBoot());
+  EXPECT_FALSE(memory.Ask(Build()).has_value());
+  Declaration adapted = Build();
+  adapted.adapted_to = 2;
+  EXPECT_TRUE(memory.Ask(adapted).has_value());
+}
+
 // A look at the database that took long is as old as its beginning.
 TEST(GateMemoryTest, CountsFromTheBeginningOfTheLook) {
   testing::SimClock clock;

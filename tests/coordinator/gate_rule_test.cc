@@ -71,6 +71,7 @@ class GateRuleTest : public ::testing::Test {
          maybe(OneIn(3), absl::StrCat(Pick(1, head_ + 1))), maybe(OneIn(2), "ann"),
          maybe(OneIn(2), "2031-05-06 07:08:09.123+00")});
     for (int i = Pick(0, 2); i > 0; --i) AddOperation(i);
+    LeaseSome();
   }
 
   void AddOperation(int age) {
@@ -85,8 +86,31 @@ class GateRuleTest : public ::testing::Test {
         {postgres::Param(absl::StrCat("op-", age)),
          postgres::Param(active ? kActive[Pick(0, 2)] : kEnded[Pick(0, 2)]),
          postgres::Param(Pick(0, head_ + 1)),
-         OneIn(2) ? postgres::NullParam() : postgres::Param("{\"message\": \"no \\\"such\\\" ü\"}"),
-         postgres::Param(age)});
+         OneIn(3) ? postgres::NullParam() : postgres::Param(ErrorText()), postgres::Param(age)});
+  }
+
+  std::string ErrorText() {
+    const std::string message = "\"message\": \"no \\\"such\\\" ü\"";
+    if (OneIn(3)) return absl::StrCat("{", message, "}");
+    return absl::StrCat("{", message, ", \"version\": ", Pick(0, head_ + 1),
+                        ", \"statement\": ", Pick(0, 2), "}");
+  }
+
+  // A run of the newest operation, or of another one.
+  void LeaseSome() {
+    auto& db = lockstep_.db();
+    db.RunScript("DELETE FROM lockstep.attempt; UPDATE lockstep.lease SET state = 'idle'");
+    if (OneIn(2) || head_ == 0) return;
+    const Version first = Pick(1, head_);
+    const std::string operation = absl::StrCat("op-", OneIn(5) ? 2 : 1);
+    db.Query(
+        "UPDATE lockstep.lease SET epoch = epoch + 1, state = $1, first = $2, last = $3, "
+        "operation = $4, session = gen_random_uuid()",
+        {postgres::Param(OneIn(4) ? "revoking" : "held"), postgres::Param(first),
+         postgres::Param(Pick(first, head_)), postgres::Param(operation)});
+    db.Query(
+        "INSERT INTO lockstep.attempt (lease_epoch, operation, session, holder, first, last) "
+        "SELECT epoch, operation, session, 'shop@i-1', first, last FROM lockstep.lease");
   }
 
   Declaration Question() {
@@ -105,6 +129,8 @@ class GateRuleTest : public ::testing::Test {
     const auto asked = AskGate(lockstep_.admin(), d);
     ASSERT_THAT(asked, IsOk());
     const Verdict judged = JudgeGate(facts_, d);
+    if (judged.facts.holder == "shop@i-1") ++seen_["runs"];
+    if (judged.reason == "failed" && judged.facts.version > 0) ++seen_["failed at"];
     EXPECT_EQ(judged.state, asked->state);
     EXPECT_EQ(judged.reason, asked->reason);
     EXPECT_EQ(judged.detail, asked->detail);
@@ -113,6 +139,7 @@ class GateRuleTest : public ::testing::Test {
     EXPECT_EQ(judged.needs, asked->needs);
     EXPECT_EQ(judged.head, asked->head);
     EXPECT_EQ(judged.revision, asked->revision);
+    EXPECT_EQ(judged.facts, asked->facts);
     ++seen_[asked->reason];
   }
 
@@ -130,8 +157,9 @@ TEST_F(GateRuleTest, SaysWhatTheDatabaseSays) {
     ASSERT_THAT(ReadGateFacts(lockstep_.admin(), facts_), IsOk());
     for (int i = 0; i < kQuestions && !HasFailure(); ++i) ExpectSame(Question());
   }
-  for (const char* reason : {"ready", "ahead", "applying", "behind", "failed", "not_published",
-                             "draining", "too_old", "diverged", "not_configured"}) {
+  for (const char* reason :
+       {"ready", "ahead", "applying", "behind", "failed", "not_published", "draining", "too_old",
+        "diverged", "not_configured", "runs", "failed at"}) {
     EXPECT_GT(seen_[reason], 5) << "the states never led to " << reason;
   }
 }

@@ -34,9 +34,23 @@ TEST(VerdictWhileBehindTest, SaysWhatRunsOrWhyNothingDoes) {
   GateView view = Upgrading(3);
   view.waiting_for = "no agent";
   EXPECT_THAT(VerdictWhileBehind(Waiting("behind"), view)->detail, HasSubstr("waits: no agent"));
-  view.running = "version 4, by a@b";
+  view.running = RunningMigration{.version = 4, .holder = "a@b"};
+  EXPECT_EQ(VerdictWhileBehind(Waiting("behind"), view)->detail,
+            "needs 5, applied is 3, op runs version 4, by a@b");
+  view.running = RunningMigration{
+      .version = 4, .title = "users", .holder = "a@b", .statement = 2, .statements = 7};
+  const auto verdict = VerdictWhileBehind(Waiting("behind"), view);
+  EXPECT_EQ(verdict->detail,
+            "needs 5, applied is 3, op runs version 4 (users), statement 2 of 7, by a@b");
+  EXPECT_EQ(verdict->facts, (VerdictFacts{.operation = "op",
+                                          .version = 4,
+                                          .title = "users",
+                                          .holder = "a@b",
+                                          .statement = 2,
+                                          .statements = 7}));
+  view.running->lock = "public.users";
   EXPECT_THAT(VerdictWhileBehind(Waiting("behind"), view)->detail,
-              HasSubstr("runs version 4, by a@b"));
+              HasSubstr("by a@b, waits for a lock: public.users"));
 }
 
 TEST(VerdictWhileBehindTest, LeavesTheRestToTheDatabase) {

@@ -22,7 +22,8 @@ void Write(const std::string& path, const std::string& text) {
 
 // Says when it started, which is when the gate was open, and ends well on SIGTERM.
 const char* const kService =
-    "trap 'exit 0' TERM; echo open $(date +%s.%N); while :; do read -t 3600 x <> <(:) || :; done";
+    "trap 'exit 0' TERM; echo open $(date +%s.%N); exec 3<> <(:); while :; do read -t 0.3 -u 3 x "
+    "|| :; done";
 
 }  // namespace
 
@@ -81,8 +82,9 @@ std::unique_ptr<Subprocess> Cluster::StartAgent(AgentSpec spec) {
   const std::string service_file = directory_.File(absl::StrCat("service-", number, ".yaml"));
   Write(service_file, absl::StrCat("service: ", spec.service, "\n", spec.yaml));
   SubprocessOptions options{
-      .argv = {ProgramPath("lockstep-agent"), spec.verb, "--address", socket(), "--instance",
-               spec.instance, "--chain-sum", spec.chain_sum.empty() ? chain_sum() : spec.chain_sum},
+      .argv = {ProgramPath("lockstep-agent"), spec.verb, "--address",
+               spec.address.empty() ? socket() : spec.address, "--instance", spec.instance,
+               "--chain-sum", spec.chain_sum.empty() ? chain_sum() : spec.chain_sum},
       .env = spec.env};
   auto& argv = options.argv;
   if (spec.verb != "sidecar") argv.insert(argv.end(), {"--gate-timeout", spec.gate_timeout});

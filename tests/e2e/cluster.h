@@ -37,6 +37,7 @@ struct AgentSpec {
   std::string migrate_database = "";      // Instead of the migrator's connection string.
   bool service_file = true;               // Whether --service-file is given.
   std::string chain_sum = "";             // Instead of the cluster's: as an older image has it.
+  std::string address = "";               // Instead of the first coordinator's.
   std::string gate_timeout = "60s";       // Not of a sidecar.
   std::vector<std::string> flags = {};    // More flags of the verb.
   std::vector<std::string> command = {};  // Empty: prints the time, waits for SIGTERM, ends with 0.

@@ -113,6 +113,23 @@ TEST_F(FlagsTest, ReadsTheSecretFromAFile) {
       "host=db password=hunter2");
 }
 
+TEST_F(FlagsTest, EveryVerbMayAskTheDatabaseItself) {
+  TempDir dir;
+  const std::string file = dir.Write("secret", "host=db password=hunter2\n");
+  for (const char* verb : {"run", "wait", "sidecar"}) {
+    std::vector<std::string> arguments = {verb, "--database-file", file, "--direct-after", "2s"};
+    if (std::string(verb) == "run") arguments.insert(arguments.end(), {"--", "true"});
+    if (std::string(verb) == "sidecar") arguments.insert(arguments.end(), {"--http", "0"});
+    const ParsedFlags parsed = Parse(arguments);
+    ASSERT_EQ(parsed.exit_code, std::nullopt) << parsed.text;
+    EXPECT_EQ(parsed.flags.agent.database, "host=db password=hunter2");
+    EXPECT_EQ(parsed.flags.agent.direct_after, absl::Seconds(2));
+  }
+  SetEnv("LOCKSTEP_AGENT_DATABASE", "host=env");
+  EXPECT_EQ(Parse({"wait"}).flags.agent.database, "host=env");
+  EXPECT_EQ(Parse({"wait"}).flags.agent.direct_after, absl::Seconds(15));
+}
+
 TEST_F(FlagsTest, WrongUseExitsWith125AndSaysWhy) {
   TempDir dir;
   const std::string empty = dir.Write("empty", "\n");
@@ -132,6 +149,9 @@ TEST_F(FlagsTest, WrongUseExitsWith125AndSaysWhy) {
       {{"run", "--log-level", "loud", "--", "true"}, "--log-level"},
       {{"run", "--log-format", "xml", "--", "true"}, "--log-format"},
       {{"run", "--ready-url", "https://x/", "--", "true"}, "--ready-url"},
+      {{"run", "--direct-after", "later", "--", "true"}, "--direct-after"},
+      {{"run", "--database", "host=db", "--database-file", empty, "--", "true"},
+       "exclude each other"},
       {{"run", "--migrate-database-file", empty, "--", "true"}, "is empty"},
       {{"run", "--migrate-database-file", "/no/such", "--", "true"}, "/no/such"},
       {{"run", "--migrate-database", "host=db", "--migrate-database-file", empty, "--", "true"},
@@ -166,6 +186,7 @@ TEST_F(FlagsTest, HelpShowsNoSecret) {
 
 TEST_F(FlagsTest, SecretsAreWipedFromArgumentsAndEnvironment) {
   SetEnv("LOCKSTEP_AGENT_MIGRATE_DATABASE", "password=hunter2");
+  SetEnv("LOCKSTEP_AGENT_DATABASE", "password=x");
   std::vector<std::string> texts = {"lockstep-agent",
                                     "run",
                                     "--migrate-database",
@@ -173,6 +194,7 @@ TEST_F(FlagsTest, SecretsAreWipedFromArgumentsAndEnvironment) {
                                     "--migrate-database=host=x",
                                     "--migrate-database-file",
                                     "/run/secret",
+                                    "--database=host=y",
                                     "--",
                                     "--migrate-database=mine"};
   std::vector<char*> argv;
@@ -181,8 +203,10 @@ TEST_F(FlagsTest, SecretsAreWipedFromArgumentsAndEnvironment) {
   EXPECT_EQ(texts[3], "xxxxxxx");
   EXPECT_EQ(texts[4], "--migrate-database=xxxxxx");
   EXPECT_EQ(texts[6], "/run/secret");
-  EXPECT_EQ(texts[8], "--migrate-database=mine");  // The command's own business.
+  EXPECT_EQ(texts[7], "--database=xxxxxx");
+  EXPECT_EQ(texts[9], "--migrate-database=mine");  // The command's own business.
   EXPECT_STREQ(getenv("LOCKSTEP_AGENT_MIGRATE_DATABASE"), "xxxxxxxxxxxxxxxx");
+  EXPECT_STREQ(getenv("LOCKSTEP_AGENT_DATABASE"), "xxxxxxxxxx");
 }
 
 TEST_F(FlagsTest, WaitReservesForAnInstanceThatIsNamed) {

@@ -18,6 +18,10 @@
 // (fail-static), so an open gate says what was true when it opened. Whether a migration may commit
 // is decided in the database by its fence, never here.
 //
+// While no coordinator answers, the agent asks the database itself (AgentOptions::database): the
+// same gate, and a session that counts. A `stop` service that was let in so serves on until it has
+// heard a coordinator and loses it again.
+//
 // Threads: all methods are safe to call from any thread. The agent runs a stream, a timer and at
 // most one migration worker on threads of its own.
 #ifndef LOCKSTEP_AGENT_H_
@@ -38,7 +42,27 @@ namespace lockstep {
 
 enum class GateState { kOpen, kWait, kRefused };
 
-// The start-up verdict. While no coordinator has answered: kWait with reason "connecting".
+// What a verdict speaks of, for programs; which of it is set depends on the reason. Empty in a
+// verdict of the database itself, whose detail says the same.
+struct GateFacts {
+  std::string operation_id = {};  // applying, failed
+  // applying: the migration that runs; failed: the one that failed; too_old and draining: the
+  // contract. 0 when not known.
+  int32_t version = 0;
+  std::string title = {};
+  std::string holder = {};                      // applying: the instance that runs it.
+  int32_t statement = 0;                        // applying, failed: from 1; 0 when not known.
+  int32_t statements = 0;                       // applying: of how many.
+  std::string error = {};                       // failed
+  std::string owner = {};                       // draining: who asked for the contract.
+  std::optional<absl::Time> at = std::nullopt;  // draining: until when; too_old: since when.
+  int32_t adapted_to = 0;                // too_old, draining: what a build has to be adapted to.
+  std::vector<std::string> builds = {};  // too_old: builds of the service that would work.
+  bool operator==(const GateFacts&) const = default;
+};
+
+// The start-up verdict. While no coordinator has answered, nor the database in its place: kWait
+// with reason "connecting".
 struct GateVerdict {
   GateState state = GateState::kWait;
   std::string reason = "connecting";
@@ -47,6 +71,7 @@ struct GateVerdict {
   int32_t applied = 0;
   int32_t needs = 0;
   int32_t head = 0;
+  GateFacts facts = {};
 };
 
 // The service's files as text: what a service that carries them in its program starts with.
@@ -78,6 +103,12 @@ struct AgentOptions {
   // The connection migrations are applied on; empty: this agent applies none. Must reach PostgreSQL
   // directly, not through a pooler.
   std::string migrate_database = {};
+  // The connection on which this agent asks the database itself to let the instance in, while no
+  // coordinator answers; it needs the rights of lockstep_services and may go through a pooler.
+  // Empty: migrate_database; where that is empty, too, the instance waits for a coordinator.
+  std::string database = {};
+  // For how long no coordinator may answer before the database is asked.
+  absl::Duration direct_after = absl::Seconds(15);
   // Migrations run with the rights of a role that can do anything; only for development.
   bool allow_superuser = false;
   // Set by a program that asks for an instance which is yet to start and does not serve itself,
@@ -138,7 +169,8 @@ class Agent {
   virtual void Drain() = 0;
 
   // Says goodbye and ends all threads. A run in flight is cancelled and rolled back. Idempotent;
-  // waits at most `timeout` for the goodbye to be delivered.
+  // waits at most `timeout` for the goodbye to be delivered, to a coordinator or, where none
+  // answers, to the database; a few seconds more when the database hangs.
   virtual void Stop(const std::string& reason, absl::Duration timeout = absl::Seconds(5)) = 0;
 };
 

@@ -14,7 +14,9 @@ BEGIN
       lockstep.begin_statement, lockstep.end_statement, lockstep.backfill_part, lockstep.backfill_open, lockstep.backfill_close,
       lockstep.backfill_beat, lockstep.backfill_plan, lockstep.backfill_verified, lockstep.backfill_give_back,
       lockstep.backfill_health TO lockstep_agents;
-    GRANT EXECUTE ON FUNCTION lockstep.admit, lockstep.gate, lockstep.check_session TO lockstep_services;
+    -- An instance that no coordinator answers asks the database itself: as its service, or as its migrator.
+    GRANT EXECUTE ON FUNCTION lockstep.admit, lockstep.gate, lockstep.reserve_direct, lockstep.leave,
+      lockstep.check_session TO lockstep_services, lockstep_agents;
     GRANT SELECT ON ALL TABLES IN SCHEMA lockstep TO lockstep_coordinators;
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA lockstep TO lockstep_coordinators;
     -- For the superuser of a private server alone, besides being refused without the mark.
