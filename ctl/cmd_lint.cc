@@ -7,10 +7,12 @@
 #include "ctl/commands.h"
 #include "ctl/database_flag.h"
 #include "ctl/errors.h"
+#include "ctl/fleet_lint.h"
 #include "ctl/lint.h"
 #include "ctl/lint_view.h"
 #include "ctl/local_chain.h"
 #include "ctl/sanitize.h"
+#include "ctl/service_lint.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::ctl {
@@ -25,12 +27,13 @@ absl::StatusOr<int> Explain(Context& context, const std::string& id) {
     console.Data(context.flags.json ? RulesJson() : RulesText(console.out_style(), width));
     return kExitDone;
   }
+  const std::optional<sql::RuleInfo> of_service = FindServiceRule(id);
   const std::optional<sql::Rule> rule = sql::FindRule(id);
-  if (!rule.has_value()) {
+  if (!rule.has_value() && !of_service.has_value()) {
     return UsageError(absl::StrCat("there is no rule \"", Sanitize(id), "\""),
                       "`lockstep lint --explain all` lists them");
   }
-  const sql::RuleInfo& info = sql::InfoOf(*rule);
+  const sql::RuleInfo info = rule.has_value() ? sql::InfoOf(*rule) : *of_service;
   console.Data(context.flags.json ? RuleJson(info) : RuleText(info, console.out_style(), width));
   return kExitDone;
 }
@@ -116,8 +119,19 @@ absl::Status Show(Context& context, const Arguments& arguments, LintReport repor
 
 absl::StatusOr<int> RunLint(Context& context, const Arguments& arguments) {
   if (arguments.Has("--explain")) return Explain(context, arguments.Text("--explain"));
-  ASSIGN_OR_RETURN(const LintOptions options, ReadOptions(arguments));
-  ASSIGN_OR_RETURN(LintReport report, Lint(options));
+  ASSIGN_OR_RETURN(LintOptions options, ReadOptions(arguments));
+  // What is applied there is live, and what is not yet will meet it.
+  if (arguments.Has("--fleet") && options.database.empty() && !options.applied.has_value()) {
+    ASSIGN_OR_RETURN(options.applied, AppliedThere(context.client));
+  }
+  LintReport report{.postgres = options.settings.postgres};
+  std::vector<std::string> services = arguments.Texts("--service-file");
+  if (services.empty() || !options.files.empty()) {
+    ASSIGN_OR_RETURN(report, Lint(options));
+  }
+  if (services.empty() && options.files.empty()) services = ServiceFilesBeside(options.directory);
+  RETURN_IF_ERROR(LintServiceFiles(options.directory, services, options.settings, &report));
+  if (arguments.Has("--fleet")) RETURN_IF_ERROR(LintFleet(context.client, &report));
   const std::optional<Severity> worst = WorstOf(report);
   RETURN_IF_ERROR(Show(context, arguments, std::move(report)));
   const std::optional<Severity> fail_on = options.settings.fail_on;

@@ -70,7 +70,8 @@ constexpr Command kCommands[] = {
      .text = "Judges each statement against what exists when it runs: the tables that the files\n"
              "before it make, or the live catalog with --database. What a file creates itself\n"
              "can hurt nobody. Without FILE all files that are not applied are judged; a file\n"
-             "named may also be none of the chain. Errors exit with 3, but not those that only\n"
+             "named may also be none of the chain. Service files beside the migrations are judged\n"
+             "with them: whether what they use exists. Errors exit with 3, but not those that only\n"
              "wait for the fleet. lint.yaml beside the migrations sets fail-on, postgres and\n"
              "the severity of rules. -o may also be text, sarif or github.",
      .flags = kLintFlags,
@@ -79,6 +80,18 @@ constexpr Command kCommands[] = {
      .formats = kLintFormats,
      .examples = kLintExamples,
      .run = RunLint},
+    {.name = "attest",
+     .summary = "Raise adapted_to in a service's file, after showing what that gives up",
+     .text = "Lists what the contracts up to N take away, asks whether the code of SERVICE uses none\n"
+             "of it any more, and writes adapted_to: N into its lockstep.yaml. Comments and layout\n"
+             "stay; what is written is never lowered (5). Reads the migrations directory; needs no\n"
+             "coordinator. Commit the file with the change of the code.",
+     .flags = kAttestFlags,
+     .argument = "SERVICE N",
+     .argument_required = true,
+     .argument_count = 2,
+     .examples = kAttestExamples,
+     .run = RunAttest},
     {.name = "publish",
      .summary = "Append new migrations to the published chain",
      .text =

@@ -84,7 +84,16 @@ inline constexpr Flag kLintFlags[] = {
      "Exit 3 from error (default), warning or info on, or never"},
     {"--min-severity", ValueKind::kText, "SEVERITY",
      "Show findings from this one on (default: warning; info with json and sarif)"},
+    {"--service-file", ValueKind::kText, "FILE",
+     "Judge this lockstep.yaml instead of migrations", false, true},
+    {"--fleet", ValueKind::kNone, "",
+     "Ask the coordinator which builds that run now each contract concerns"},
     {"--explain", ValueKind::kText, "RULE", "Explain a rule, or list them with `all`"}};
+inline constexpr Flag kAttestFlags[] = {
+    {"--file", ValueKind::kText, "PATH",
+     "The service's file (default: services/SERVICE/lockstep.yaml beside the migrations)"},
+    kMigrations,
+    kYes};
 inline constexpr const char* kLintFormats[] = {"text", "sarif", "github"};
 inline constexpr Flag kLint = {"--lint", ValueKind::kText, "LEVEL",
                                "Findings: error (default), warn or off"};
@@ -224,6 +233,7 @@ inline constexpr const char* kUpgradeExamples[] = {
     "lockstep upgrade --contracts --reason 'release 42'",
     "lockstep upgrade --direct --database postgresql://ci@localhost/app",
     "lockstep upgrade --direct --sql"};
+inline constexpr const char* kAttestExamples[] = {"lockstep attest platform-core 13"};
 inline constexpr const char* kContractExamples[] = {
     "lockstep contract 13", "lockstep contract 13 --when-drained --deadline 7d --soak 1h",
     "lockstep contract 13 --accept-unknown 'metabase reads other tables only'"};

@@ -20,6 +20,7 @@ absl::StatusOr<int> RunContextAdd(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunContextRemove(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunSum(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunCheck(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunAttest(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunLint(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunPublish(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunPlan(Context& context, const Arguments& arguments);

@@ -8,6 +8,7 @@
 #include "nlohmann/json.hpp"
 
 #include "ctl/lint_view.h"
+#include "ctl/service_lint.h"
 
 namespace lockstep::ctl {
 namespace {
@@ -184,6 +185,10 @@ std::string LintSarif(const LintReport& report, absl::string_view version) {
   Json rules = Json::array();
   std::map<std::string, size_t> indexes;
   for (const sql::RuleInfo& rule : sql::AllRules()) {
+    indexes[std::string(rule.id)] = rules.size();
+    rules.push_back(SarifRule(rule));
+  }
+  for (const sql::RuleInfo& rule : ServiceRules()) {
     indexes[std::string(rule.id)] = rules.size();
     rules.push_back(SarifRule(rule));
   }

@@ -33,6 +33,10 @@ v1::InstanceStatus ToProto(const InstanceState& state, absl::Duration validity) 
   proto.set_built_for(d.built_for);
   proto.set_needs(state.session.verdict.needs);
   proto.set_adapted_to(d.adapted_to);
+  proto.set_uses_declared(d.uses.has_value());
+  if (d.uses.has_value()) {
+    for (const std::string& use : *d.uses) proto.add_uses(use);
+  }
   *proto.mutable_gate() = ToProto(state.session.verdict, validity);
   proto.set_state(state.session.state);
   proto.set_connected(state.connected);
