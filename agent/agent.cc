@@ -16,6 +16,7 @@
 #include "agent/endpoints.h"
 #include "agent/gate_slot.h"
 #include "agent/grpc_run_client.h"
+#include "agent/schema_watch.h"
 #include "agent/self_stop.h"
 #include "agent/session.h"
 #include "agent/wire.h"
@@ -111,6 +112,10 @@ class AgentImpl : public Agent {
   void OnSessionLoss(std::function<void()> callback) override {
     if (stops_itself_) self_stop_.Observe(std::move(callback));
   }
+  void OnSchemaChange(std::function<void(const SchemaChange&)> callback) override {
+    schema_.Observe(std::move(callback));
+  }
+  int32_t applied() const override { return schema_.applied(); }
   void SetServing(bool serving) override { session_.SetServing(serving); }
 
   void Drain() override {
@@ -124,6 +129,7 @@ class AgentImpl : public Agent {
     // Before the lock: it waits for a gate callback, which may itself be about to stop the agent.
     slot_.Stop();
     self_stop_.Stop();
+    schema_.Stop();
     base::MutexLock lock(stop_mu_);
     direct_.Stop();
     // First the run, so that its end is reported and the lease free before the goodbye.
@@ -160,6 +166,7 @@ class AgentImpl : public Agent {
                 self_stop_.ArmWithoutCoordinator();
                 direct_.Opened();
               }
+              schema_.Verdict(verdict);
               slot_.Set(std::move(verdict));
             },
         .away = [this](GateVerdict verdict) { slot_.SetAway(std::move(verdict)); },
@@ -194,8 +201,12 @@ class AgentImpl : public Agent {
                 self_stop_.Arm();
                 direct_.Opened();
               }
+              schema_.Verdict(verdict);
               slot_.Set(std::move(verdict));
             },
+        .incarnation = [this](int64_t incarnation) { schema_.Incarnation(incarnation); },
+        .schema_changed = [this](const v1::SchemaChanged& change) { schema_.Changed(change); },
+        .schema_revision = [this] { return schema_.revision(); },
         .acknowledged =
             [this](absl::Duration sent, absl::Duration stop_after) {
               self_stop_.Acknowledged(sent, stop_after);
@@ -232,6 +243,7 @@ class AgentImpl : public Agent {
   const bool stops_itself_;
   GateSlot slot_;
   SelfStop self_stop_;
+  SchemaWatch schema_;
   const v1::Hello identity_;
   Session session_;
   DirectAdmission direct_;

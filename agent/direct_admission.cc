@@ -59,7 +59,8 @@ GateVerdict VerdictOf(const Row& row) {
           .hint = row.Text(3),
           .applied = row.Int(4),
           .needs = row.Int(5),
-          .head = row.Int(6)};
+          .head = row.Int(6),
+          .revision = row.Long(7)};
 }
 
 }  // namespace

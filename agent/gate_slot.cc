@@ -38,8 +38,7 @@ bool IsFinal(const GateVerdict& verdict) {
 
 bool IsSame(const GateVerdict& a, const GateVerdict& b) {
   return a.state == b.state && a.reason == b.reason && a.detail == b.detail && a.hint == b.hint &&
-         a.applied == b.applied && a.needs == b.needs && a.head == b.head &&
-         a.facts == b.facts;
+         a.applied == b.applied && a.needs == b.needs && a.head == b.head && a.facts == b.facts;
 }
 
 }  // namespace

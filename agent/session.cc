@@ -149,6 +149,7 @@ v1::SessionRequest Session::MakeHello() {
   if (const auto held = hooks_.held_lease(); held.has_value()) {
     *hello.mutable_held_lease() = ToProto(*held);
   }
+  hello.set_schema_revision(hooks_.schema_revision());
   const bool admitted = hooks_.admitted();
   base::MutexLock lock(mu_);
   hello.set_serving(serving_ && admitted);
@@ -297,6 +298,8 @@ void Session::OnResponse(const v1::SessionResponse& response) {
       return OnAck(response.heartbeat_ack().sequence());
     case v1::SessionResponse::kGate:
       return hooks_.gate(FromProto(response.gate()));
+    case v1::SessionResponse::kSchemaChanged:
+      return hooks_.schema_changed(response.schema_changed());
     case v1::SessionResponse::kLeaseOffer:
       return hooks_.offer(FromProto(response.lease_offer()));
     case v1::SessionResponse::kLeaseRevoked:
@@ -330,6 +333,7 @@ void Session::OnWelcome(const v1::Welcome& welcome) {
     address = connection_.address;
     changed_.NotifyAll();
   }
+  hooks_.incarnation(welcome.incarnation());
   hooks_.acknowledged(sent, stop_after);
   base::LogInfo("connected to coordinator",
                 {{"address", address}, {"epoch", absl::StrCat(welcome.leader_epoch())}});

@@ -57,6 +57,9 @@ struct SessionHooks {
   std::function<void()> prepare;                           // Before the first dial.
   std::function<void(const std::string& why)> connecting;  // Why no coordinator answers.
   std::function<void(GateVerdict)> gate;
+  std::function<void(int64_t incarnation)> incarnation;  // Of the database, with each welcome.
+  std::function<void(const v1::SchemaChanged&)> schema_changed;
+  std::function<int64_t()> schema_revision;  // Up to which changes of the schema are known.
   // What was sent at `sent` was acknowledged: a hello, or the newest heartbeat.
   std::function<void(absl::Duration sent, absl::Duration stop_after)> acknowledged;
   std::function<void(const LeaseOffer&)> offer;

@@ -184,6 +184,7 @@ GateVerdict FromProto(const v1::Gate& gate) {
           .applied = gate.applied(),
           .needs = gate.needs(),
           .head = gate.head(),
+          .revision = gate.revision(),
           .facts = FromProto(gate.facts())};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -88,6 +89,7 @@ struct Raw {
   std::string migrate_database_file;
   std::string database_file;
   std::string direct_after = "15s";
+  std::string schema_signal;
   std::string gate_timeout = "10m";
   bool reserve = false;
   std::string reserve_for = "2m";
@@ -147,6 +149,11 @@ class Adder {
                "Serve /gate, /livez and /readyz on 127.0.0.1 at this port; 0 picks one")
         ->check(CLI::Range(0, 65535));
   }
+  void SchemaSignal() {
+    Add("--schema-change-signal", raw_.schema_signal,
+        "What COMMAND is sent when migrations were applied while it runs: HUP, USR1, USR2 or WINCH")
+        ->check(CLI::IsMember({"HUP", "USR1", "USR2", "WINCH"}));
+  }
   void ReadyUrl(const std::string& help) { Add("--ready-url", flags_.ready_url, help); }
   void Reserve() {
     Switch("--reserve", raw_.reserve, "Keep the place of --instance until its own agent is there");
@@ -201,6 +208,7 @@ void AddVerbs(CLI::App& app, const std::string& asked, Flags& flags, Raw& raw) {
     adder.Http();
     adder.ReadyUrl(
         "http:// URL of COMMAND that answers 2xx once it serves (default: it serves at once)");
+    adder.SchemaSignal();
   } else if (asked == "wait") {
     flags.verb = Verb::kWait;
     Adder adder(*wait, flags, raw);
@@ -290,6 +298,10 @@ absl::Status Finish(const Raw& raw, Flags& flags) {
   if (raw.http >= 0) flags.http_port = raw.http;
   if (raw.log_format == "json") flags.log.format = base::LogFormat::kJson;
   if (raw.log_format == "text") flags.log.format = base::LogFormat::kText;
+  if (raw.schema_signal == "HUP") flags.schema_signal = SIGHUP;
+  if (raw.schema_signal == "USR1") flags.schema_signal = SIGUSR1;
+  if (raw.schema_signal == "USR2") flags.schema_signal = SIGUSR2;
+  if (raw.schema_signal == "WINCH") flags.schema_signal = SIGWINCH;
   flags.log.program = "lockstep-agent";
   if (flags.agent.addresses.empty()) {
     flags.agent.addresses.assign(std::begin(kDefaultAddresses), std::end(kDefaultAddresses));

@@ -33,6 +33,7 @@ struct Flags {
   absl::Duration gate_timeout = absl::Minutes(10);  // Infinite for --gate-timeout 0.
   std::optional<int> http_port;                     // Absent: no HTTP; 0: any port.
   std::string ready_url;
+  int schema_signal = 0;  // Of run: what COMMAND is sent when the schema has changed; 0: nothing.
   std::optional<absl::Duration> reserve;             // Of wait.
   absl::Duration drain_timeout = absl::Seconds(25);  // Of sidecar; infinite for 0.
   base::LogOptions log;

@@ -63,14 +63,34 @@ bool Progress::SetServing(bool serving) {
 }
 
 absl::StatusOr<std::unique_ptr<HttpServer>> ServeProbes(int port, const Agent& agent,
-                                                        const Progress& progress) {
+                                                        const Progress& progress,
+                                                        const SchemaNews& schema) {
   ASSIGN_OR_RETURN(
       auto http,
       HttpServer::Start(port, {{"/livez", LiveReply},
                                {"/gate", [&agent] { return GateReply(agent.gate()); }},
-                               {"/readyz", [&progress] { return ReadyReply(progress.phase()); }}}));
+                               {"/readyz", [&progress] { return ReadyReply(progress.phase()); }},
+                               {"/schema", [&] { return schema.Reply(agent.applied()); }}}));
   base::LogInfo("http listening", {{"address", "127.0.0.1"}, {"port", absl::StrCat(http->port())}});
   return http;
+}
+
+void SchemaNews::Note(const SchemaChange& change) {
+  base::MutexLock lock(mu_);
+  ++changes_;
+  last_ = change;
+}
+
+HttpReply SchemaNews::Reply(int32_t applied) const {
+  base::MutexLock lock(mu_);
+  nlohmann::ordered_json json = {{"applied", applied}, {"changes", changes_}};
+  if (changes_ > 0) {
+    json["last"] = {{"from", last_.from},
+                    {"to", last_.to},
+                    {"objects", last_.objects},
+                    {"everything", last_.everything}};
+  }
+  return {.status = kOk, .json = Dump(json)};
 }
 
 HttpReply LiveReply() { return {.status = kOk, .json = Dump({{"live", true}})}; }

@@ -3,6 +3,7 @@
 //   /livez   200 always: a closed gate is no reason to restart a container
 //   /gate    200 open, 503 not yet, 409 refused for good; the verdict as JSON
 //   /readyz  200 while the child serves, else 503 with the reason
+//   /schema  200 always: the version the database is at, and what migrations changed last
 #ifndef LOCKSTEP_AGENT_PROCESS_PROBES_H_
 #define LOCKSTEP_AGENT_PROCESS_PROBES_H_
 
@@ -41,10 +42,24 @@ class Progress {
   Phase phase_ ABSL_GUARDED_BY(mu_) = Phase::kGate;
 };
 
-// Answers the three on 127.0.0.1 at `port`; fails as HttpServer::Start does. Agent and progress
-// must outlive it.
+// What migrations have changed since the gate was open. Thread-safe.
+class SchemaNews {
+ public:
+  void Note(const SchemaChange& change);
+  // `applied`: as the agent knows it.
+  HttpReply Reply(int32_t applied) const;
+
+ private:
+  mutable base::Mutex mu_;
+  int64_t changes_ ABSL_GUARDED_BY(mu_) = 0;
+  SchemaChange last_ ABSL_GUARDED_BY(mu_);
+};
+
+// Answers the four on 127.0.0.1 at `port`; fails as HttpServer::Start does. Agent, progress
+// and news must outlive it.
 absl::StatusOr<std::unique_ptr<HttpServer>> ServeProbes(int port, const Agent& agent,
-                                                        const Progress& progress);
+                                                        const Progress& progress,
+                                                        const SchemaNews& schema);
 
 HttpReply LiveReply();
 HttpReply GateReply(const GateVerdict& verdict);

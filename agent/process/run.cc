@@ -52,7 +52,7 @@ class Program {
  private:
   absl::Status ServeHttp() {
     if (!flags_.http_port.has_value()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(http_, ServeProbes(*flags_.http_port, agent_, progress_));
+    ASSIGN_OR_RETURN(http_, ServeProbes(*flags_.http_port, agent_, progress_, schema_));
     return absl::OkStatus();
   }
 
@@ -76,11 +76,17 @@ class Program {
       session_lost_ = true;
       supervisor_.Wake();
     });
+    agent_.OnSchemaChange([this](const SchemaChange& change) {
+      schema_.Note(change);
+      schema_changed_ = true;
+      supervisor_.Wake();
+    });
     for (;;) {
       const Event event = supervisor_.Next(kill_at_ - absl::Now());
       if (event.kind == Event::kChildEnded) break;
       if (event.kind == Event::kTimeout) Kill();
       if (session_lost_.exchange(false)) StopChild();
+      if (schema_changed_.exchange(false)) TellChild();
       if (event.kind != Event::kSignal) continue;
       if (Drains(event.signal)) Drain(event.signal);
       supervisor_.Forward(event);
@@ -118,6 +124,11 @@ class Program {
     Drain(SIGTERM);
     supervisor_.Forward({.kind = Event::kSignal, .signal = SIGTERM});
   }
+  void TellChild() {
+    if (flags_.schema_signal == 0) return;
+    base::LogInfo("schema changed: signal sent", {{"signal", strsignal(flags_.schema_signal)}});
+    supervisor_.Forward({.kind = Event::kSignal, .signal = flags_.schema_signal});
+  }
   void Kill() {
     kill_at_ = absl::InfiniteFuture();
     base::LogError("the service did not stop", {{"pid", absl::StrCat(supervisor_.child())}});
@@ -129,7 +140,9 @@ class Program {
   Supervisor& supervisor_;
   Agent& agent_;
   Progress progress_;
+  SchemaNews schema_;
   std::atomic<bool> session_lost_{false};
+  std::atomic<bool> schema_changed_{false};
   absl::Time kill_at_ = absl::InfiniteFuture();
   std::unique_ptr<ReadyPoller> poller_;
   std::unique_ptr<HttpServer> http_;

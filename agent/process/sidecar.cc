@@ -59,7 +59,8 @@ class Program {
 
  private:
   absl::Status ServeHttp() {
-    ASSIGN_OR_RETURN(http_, ServeProbes(*flags_.http_port, agent_, progress_));
+    agent_.OnSchemaChange([this](const SchemaChange& change) { schema_.Note(change); });
+    ASSIGN_OR_RETURN(http_, ServeProbes(*flags_.http_port, agent_, progress_, schema_));
     return absl::OkStatus();
   }
 
@@ -104,6 +105,7 @@ class Program {
   Supervisor& supervisor_;
   Agent& agent_;
   Progress progress_;
+  SchemaNews schema_;
   std::unique_ptr<ReadyPoller> poller_;
   std::unique_ptr<HttpServer> http_;
 };

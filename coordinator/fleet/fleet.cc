@@ -46,6 +46,7 @@ absl::Status Fleet::Register(std::shared_ptr<AgentLink> link, const Declaration&
       entry.member.unfit_for.clear();
     }
     entry.member.declaration = declaration;
+    if (declaration.schema_revision > 0) entry.schema_told = declaration.schema_revision;
     entry.member.connected = true;
     entry.member.serving = serving;
     entry.member.suspect = false;
@@ -130,6 +131,10 @@ void Fleet::Answer(const std::string& session_id, const absl::StatusOr<Verdict>&
       entry.member.known = true;
       entry.member.verdict = *verdict;
       entry.member.admitted = entry.member.admitted || opened;
+      // What it finds when it begins to serve is the schema as of its verdict.
+      if (verdict->state == GateState::kOpen && entry.schema_told == 0) {
+        entry.schema_told = verdict->revision;
+      }
       if (entry.member.declaration.reserve.has_value()) {  // One that ended is judged anew.
         entry.member.admitted = verdict->state == GateState::kOpen;
         entry.member.reserved = entry.member.admitted;

@@ -32,6 +32,7 @@
 #include "coordinator/fleet/ends.h"
 #include "coordinator/fleet/waiting.h"
 #include "coordinator/store/database.h"
+#include "coordinator/store/schema_change_store.h"
 #include "coordinator/store/session_end_store.h"
 #include "coordinator/store/session_store.h"
 #include "engine/base/clock.h"
@@ -146,6 +147,14 @@ class Fleet {
   void MarkUnfit(const std::string& session_id, const std::string& operation,
                  const std::string& why, const std::string& hint);
 
+  // The oldest revision that some instance which may serve knows of, where that is older than
+  // `revision`; absent when nobody has anything to hear.
+  std::optional<int64_t> SchemaBehind(int64_t revision) const;
+  // Tells each of them what it does not know of `changes`, which are complete up to `revision`
+  // unless `everything`: then more than that may have changed. Afterwards they know `revision`.
+  void TellSchema(const std::vector<AppliedChange>& changes, bool everything, int64_t revision,
+                  Version applied);
+
   std::vector<Member> Members() const;
   std::optional<Member> Find(const std::string& session_id) const;
 
@@ -153,6 +162,8 @@ class Fleet {
   struct Entry {
     Member member;
     std::shared_ptr<AgentLink> link;
+    // The revision up to which it knows what migrations changed; 0 before it may serve.
+    int64_t schema_told = 0;
     bool asking = false;  // A transaction on its row is under way: an admission or a move.
     bool ask_again = false;
     // The row did not let it end: not tried again before this.

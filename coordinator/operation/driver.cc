@@ -20,6 +20,8 @@ namespace {
 // Renewing a row that an old snapshot may still look at leaves versions behind that nobody can
 // clear away, and costs more each time. The leader's memory is what counts, so it is left out then.
 constexpr absl::Duration kLongSnapshot = absl::Seconds(10);
+// Whoever has missed more is told that everything may have changed.
+constexpr int kMaxChanges = 500;
 }  // namespace
 
 std::optional<RunningMigration> RunningOf(const std::optional<HeldLease>& held,
@@ -109,8 +111,8 @@ absl::StatusOr<DriverView> Driver::ReadView() {
                      ReadActiveOperation(*connection, OperationKind::kContract));
     if (contract.has_value()) {
       view.contract = ContractView{.operation = *contract};
-      ASSIGN_OR_RETURN(view.contract->facts, ReadContractFacts(*connection, contract->target,
-                                                               contract->created_at));
+      ASSIGN_OR_RETURN(view.contract->facts,
+                       ReadContractFacts(*connection, contract->target, contract->created_at));
     }
     // What is pending matters only to an upgrade.
     if (!view.operation.has_value()) return absl::OkStatus();
@@ -180,11 +182,24 @@ void Driver::RefreshFleet(const DriverView& view) {
                            .operation = view.operation,
                            .running = RunningOf(held, view.pending),
                            .waiting_for = waiting_for()});
+  TellSchema(view);
   options_.fleet->Sweep();
   if (view.chain.revision != last_revision_) {
     last_revision_ = view.chain.revision;
     options_.on_change();
   }
+}
+
+// Whoever serves hears what migrations changed, right after it is committed.
+void Driver::TellSchema(const DriverView& view) {
+  const auto after = options_.fleet->SchemaBehind(view.chain.revision);
+  if (!after.has_value()) return;
+  auto connection = options_.database->Take();
+  if (!connection.ok()) return;
+  const auto changes = ReadAppliedChanges(**connection, *after, kMaxChanges + 1);
+  if (!changes.ok()) return;
+  const bool too_many = static_cast<int>(changes->size()) > kMaxChanges;
+  options_.fleet->TellSchema(*changes, too_many, view.chain.revision, view.chain.applied);
 }
 
 absl::Duration Driver::Tick() {
@@ -269,11 +284,10 @@ absl::Status Driver::Move(const LeaderToken& leader, const DriverView& view,
   }
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
   const std::string& id = decision.operation;
-  const bool contract =
-      view.contract.has_value() && view.contract->operation.operation_id == id;
-  const auto ended =
-      contract ? EndContract(*connection, leader, id, decision.state, decision.error)
-               : EndOperation(*connection, leader, id, decision.state, decision.error);
+  const bool contract = view.contract.has_value() && view.contract->operation.operation_id == id;
+  const auto ended = contract
+                         ? EndContract(*connection, leader, id, decision.state, decision.error)
+                         : EndOperation(*connection, leader, id, decision.state, decision.error);
   RETURN_IF_ERROR(ended.status());
   base::LogInfo("operation ended",
                 {{"operation", id},

@@ -69,6 +69,7 @@ class Driver {
   void SyncLessor(const DriverView& view);
   void RenewRow(const LeaderToken& leader, const DriverView& view);
   void RefreshFleet(const DriverView& view);
+  void TellSchema(const DriverView& view);
   absl::Status Move(const LeaderToken& leader, const DriverView& view, const Decision& decision);
   absl::Status GrantTo(const LeaderToken& leader, const DriverView& view, const Decision& decision);
   void RestWhileSilent(const std::string& session);

@@ -11,6 +11,12 @@
 #include "proto/convert/time.h"
 
 namespace lockstep::coordinator {
+namespace {
+
+// Of one message about changes of the schema; more are told as "everything".
+constexpr size_t kMaxObjects = 1000;
+
+}  // namespace
 
 std::shared_ptr<SessionStream> SessionStream::Start(const SessionPeers* peers) {
   auto stream = std::make_shared<SessionStream>(peers);
@@ -66,6 +72,27 @@ void SessionStream::SendRevoked(const LeaseToken& token, const std::string& reas
   *response.mutable_lease_revoked()->mutable_token() = ToProto(token);
   response.mutable_lease_revoked()->set_reason(reason);
   Put(kRevoked, std::move(response));
+}
+
+void SessionStream::SendSchemaChange(const SchemaChange& change) {
+  base::MutexLock lock(mu_);
+  if (!slots_[kSchema].has_value()) schema_ = {};
+  schema_.revision = change.revision;
+  schema_.applied = change.applied;
+  schema_.objects.insert(change.objects.begin(), change.objects.end());
+  schema_.everything = schema_.everything || change.everything;
+  if (schema_.objects.size() > kMaxObjects) {
+    schema_.objects.clear();
+    schema_.everything = true;
+  }
+  v1::SessionResponse response;
+  v1::SchemaChanged* const proto = response.mutable_schema_changed();
+  proto->set_revision(schema_.revision);
+  proto->set_applied(schema_.applied);
+  for (const std::string& object : schema_.objects) proto->add_objects(object);
+  proto->set_everything(schema_.everything);
+  slots_[kSchema] = std::move(response);
+  Pump();
 }
 
 void SessionStream::Close(const absl::Status& status) {

@@ -44,6 +44,7 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
   void SendGate(const Verdict& verdict) override;
   void SendOffer(const LeaseOffer& offer) override;
   void SendRevoked(const LeaseToken& token, const std::string& reason) override;
+  void SendSchemaChange(const SchemaChange& change) override;
   void Close(const absl::Status& status) override;
   void SendAway(absl::Duration after, const absl::Status& status) override;
 
@@ -54,7 +55,7 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
 
  private:
   // In the order in which they are written.
-  enum Slot { kWelcome, kRevoked, kOffer, kGate, kAck, kReconnect, kSlots };
+  enum Slot { kWelcome, kRevoked, kOffer, kGate, kSchema, kAck, kReconnect, kSlots };
 
   absl::Status Handle(const v1::SessionRequest& request);
   absl::Status HandleHello(const v1::Hello& hello);
@@ -80,6 +81,7 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<absl::Status> leaving_ ABSL_GUARDED_BY(mu_);  // The end, when all is written.
   std::array<std::optional<v1::SessionResponse>, kSlots> slots_ ABSL_GUARDED_BY(mu_);
+  SchemaChange schema_ ABSL_GUARDED_BY(mu_);  // What slot kSchema holds.
 };
 
 }  // namespace lockstep::coordinator

@@ -198,6 +198,8 @@ absl::StatusOr<Declaration> FromProto(const v1::Hello& hello) {
   RETURN_IF_ERROR(CheckText("migrate_error", hello.migrate_error(), kMaxMessage));
   d.can_migrate = hello.can_migrate();
   d.migrate_error = hello.migrate_error();
+  if (hello.schema_revision() < 0) return InvalidField("schema_revision", "must not be negative");
+  d.schema_revision = hello.schema_revision();
   if (!hello.has_reserve()) return d;
   d.reserve = convert::FromProto(hello.reserve());
   if (*d.reserve < absl::ZeroDuration() || *d.reserve > kMaxReserve) {

@@ -65,6 +65,55 @@ TEST_F(AgentTest, RegistersAndOpensItsGate) {
   EXPECT_THAT(agent->WaitUntilServable(kPatience), IsOk());
 }
 
+v1::SessionResponse Changed(int64_t revision, int32_t applied,
+                            const std::vector<std::string>& objects) {
+  v1::SessionResponse response;
+  response.mutable_schema_changed()->set_revision(revision);
+  response.mutable_schema_changed()->set_applied(applied);
+  for (const std::string& each : objects) response.mutable_schema_changed()->add_objects(each);
+  return response;
+}
+
+TEST_F(AgentTest, ItsServiceIsToldWhatMigrationsChange) {
+  TestCoordinator coordinator;
+  auto agent = Start({coordinator.address()});
+  ASSERT_TRUE(coordinator.WaitForStream(1));
+  EXPECT_EQ(coordinator.last_hello().schema_revision(), 0);
+  coordinator.Send(Changed(3, 1, {"before.it.served"}));
+  v1::SessionResponse open = GateResponse(v1::GATE_STATE_OPEN, "ready");
+  open.mutable_gate()->set_revision(5);
+  open.mutable_gate()->set_applied(1);
+  coordinator.Send(open);
+  ASSERT_THAT(agent->WaitUntilServable(kPatience), IsOk());
+  EXPECT_EQ(agent->applied(), 1);
+  coordinator.Send(Changed(7, 2, {"users"}));
+  coordinator.Send(Changed(9, 3, {"orders"}));
+  ASSERT_TRUE(Eventually([&] { return agent->applied() == 3; }));
+  base::Mutex mu;
+  std::vector<SchemaChange> heard;
+  agent->OnSchemaChange([&](const SchemaChange& change) {
+    base::MutexLock lock(mu);
+    heard.push_back(change);
+  });
+  // What came before there was somebody to tell is told together.
+  ASSERT_TRUE(Eventually([&] {
+    base::MutexLock lock(mu);
+    return heard.size() == 1;
+  }));
+  {
+    base::MutexLock lock(mu);
+    EXPECT_EQ(heard[0].from, 1);
+    EXPECT_EQ(heard[0].to, 3);
+    EXPECT_EQ(heard[0].objects, (std::vector<std::string>{"orders", "users"}));
+    EXPECT_FALSE(heard[0].everything);
+  }
+  // It says what it knows when it comes back.
+  coordinator.Break();
+  ASSERT_TRUE(coordinator.WaitForStream(2));
+  EXPECT_EQ(coordinator.last_hello().schema_revision(), 9);
+  agent->Stop("end");
+}
+
 TEST_F(AgentTest, HeartbeatsTellWhetherItServes) {
   TestCoordinator coordinator;
   auto agent = Start({coordinator.address()});

@@ -56,6 +56,14 @@ class FakeLink : public coordinator::AgentLink {
     base::MutexLock lock(mu_);
     revoked_.push_back(token);
   }
+  void SendSchemaChange(const coordinator::SchemaChange& change) override {
+    base::MutexLock lock(mu_);
+    changes_.push_back(change);
+  }
+  std::vector<coordinator::SchemaChange> changes() const {
+    base::MutexLock lock(mu_);
+    return changes_;
+  }
   void Close(const absl::Status& status) override {
     base::MutexLock lock(mu_);
     closed_ = status;
@@ -101,6 +109,7 @@ class FakeLink : public coordinator::AgentLink {
   std::optional<Verdict> gate_ ABSL_GUARDED_BY(mu_);
   int gates_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<coordinator::LeaseOffer> offers_ ABSL_GUARDED_BY(mu_);
+  std::vector<coordinator::SchemaChange> changes_ ABSL_GUARDED_BY(mu_);
   std::vector<LeaseToken> revoked_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> closed_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> sent_away_ ABSL_GUARDED_BY(mu_);

@@ -27,6 +27,7 @@ struct Script {
   std::vector<std::string> calls ABSL_GUARDED_BY(mu);
   std::function<void(const GateVerdict&)> observer ABSL_GUARDED_BY(mu);
   std::function<void()> lose_session ABSL_GUARDED_BY(mu);
+  std::function<void(const SchemaChange&)> change_schema ABSL_GUARDED_BY(mu);
   AgentOptions options ABSL_GUARDED_BY(mu);  // What it was started with.
 
   void Call(const std::string& call) {
@@ -100,6 +101,15 @@ class FakeAgent : public Agent {
       now = script_.verdict;
     }
     callback(now);
+  }
+  void OnSchemaChange(std::function<void(const SchemaChange&)> callback) override {
+    base::MutexLock lock(script_.mu);
+    script_.change_schema = std::move(callback);
+    script_.changed.NotifyAll();
+  }
+  int32_t applied() const override {
+    base::MutexLock lock(script_.mu);
+    return script_.verdict.applied;
   }
   void OnSessionLoss(std::function<void()> callback) override {
     base::MutexLock lock(script_.mu);

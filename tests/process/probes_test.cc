@@ -6,6 +6,27 @@
 namespace lockstep::process {
 namespace {
 
+TEST(SchemaNews, TellsTheNewestChangeAndHowManyThereWere) {
+  SchemaNews news;
+  EXPECT_EQ(news.Reply(7).json, "{\"applied\":7,\"changes\":0}\n");
+  news.Note({.from = 7, .to = 8, .objects = {"a"}});
+  news.Note({.from = 8, .to = 9, .objects = {"users", "users.email"}, .everything = true});
+  const HttpReply reply = news.Reply(9);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.json,
+            "{\"applied\":9,\"changes\":2,\"last\":{\"from\":8,\"to\":9,\"objects\":[\"users\","
+            "\"users.email\"],\"everything\":true}}\n");
+}
+
+TEST(GateReply, CarriesWhatTheVerdictSpeaksOf) {
+  GateVerdict verdict{.state = GateState::kWait, .reason = "applying"};
+  EXPECT_EQ(GateReply(verdict).json.find("facts"), std::string::npos);
+  verdict.facts = {.operation_id = "op-1", .version = 2, .title = "orders", .statement = 3};
+  EXPECT_NE(GateReply(verdict).json.find("\"facts\":{\"operation_id\":\"op-1\",\"version\":2,"
+                                         "\"title\":\"orders\",\"statement\":3}"),
+            std::string::npos);
+}
+
 TEST(GateReply, TellsTheVerdictByStatusAndAsJson) {
   GateVerdict verdict{.state = GateState::kWait,
                       .reason = "applying",

@@ -124,8 +124,9 @@ TEST_F(SupervisorTest, HidesVariablesFromTheChild) {
   setenv("LOCKSTEP_AGENT_MIGRATE_DATABASE", "password=hunter2", 1);
   setenv("LOCKSTEP_AGENT_MIGRATE_DATABASE_FILE", "/run/hunter2", 1);
   setenv("LOCKSTEP_AGENT_BUILD", "abc", 1);
-  ASSERT_THAT(StartScript("env > $D/env", {.hidden_variables = {"LOCKSTEP_AGENT_MIGRATE_DATABASE"}}),
-              IsOk());
+  ASSERT_THAT(
+      StartScript("env > $D/env", {.hidden_variables = {"LOCKSTEP_AGENT_MIGRATE_DATABASE"}}),
+      IsOk());
   EXPECT_EQ(End(), 0);
   EXPECT_THAT(Written("env"), Not(HasSubstr("hunter2")));
   EXPECT_THAT(Written("env"), HasSubstr("LOCKSTEP_AGENT_BUILD=abc"));

@@ -71,7 +71,17 @@ struct GateVerdict {
   int32_t applied = 0;
   int32_t needs = 0;
   int32_t head = 0;
+  int64_t revision = 0;  // Of the chain that the verdict was computed from.
   GateFacts facts = {};
+};
+
+// What migrations have changed while the instance serves.
+struct SchemaChange {
+  int32_t from = 0;  // The version before and now; the same when a contract ran.
+  int32_t to = 0;
+  // The tables and columns that changed, as `uses` names them: with and without schema.
+  std::vector<std::string> objects = {};
+  bool everything = false;  // More may have changed than `objects` says.
 };
 
 // The service's files as text: what a service that carries them in its program starts with.
@@ -153,6 +163,16 @@ class Agent {
   // Calls `callback` from a thread of the agent whenever the verdict changes, and once now. One
   // callback at a time; replaces the one before.
   virtual void OnGateChange(std::function<void(const GateVerdict&)> callback) = 0;
+
+  // Calls `callback`, from a thread of the agent, whenever migrations have been applied after the
+  // gate was open: to drop prepared statements, and to read metadata again. Changes that come while
+  // it runs, or before there is a callback, are told together afterwards. What was missed while no
+  // coordinator was there is told when one is. One callback at a time; replaces the one before. It
+  // comes after the commit, at once while the coordinator is there, so a statement may well meet
+  // the new schema first.
+  virtual void OnSchemaChange(std::function<void(const SchemaChange&)> callback) = 0;
+  // The newest version that the agent was told the database is at.
+  virtual int32_t applied() const = 0;
 
   // For a service that declares `on_session_loss: stop`: calls `callback` once, from a thread of
   // the agent, when no coordinator has acknowledged a heartbeat that was sent within the stop time
