@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "agent/application_name.h"
+#include "agent/backfill_worker.h"
 #include "agent/declaration.h"
 #include "agent/direct_admission.h"
 #include "agent/endpoints.h"
@@ -84,6 +85,9 @@ class AgentImpl : public Agent {
       worker_ = std::make_unique<Worker>(
           PostgresEngine(options.migrate_database, options.allow_superuser), &client_,
           MakeListener());
+      backfills_ = std::make_unique<BackfillWorker>(
+          options.migrate_database, options.allow_superuser,
+          [this](const apply::LeaseToken& token) { session_.ReportBackfillEnded(token); });
     }
   }
 
@@ -120,6 +124,7 @@ class AgentImpl : public Agent {
 
   void Drain() override {
     if (worker_ != nullptr) worker_->Drain();
+    if (backfills_ != nullptr) backfills_->Drain();
     session_.SetDraining();
   }
 
@@ -133,7 +138,9 @@ class AgentImpl : public Agent {
     base::MutexLock lock(stop_mu_);
     direct_.Stop();
     // First the run, so that its end is reported and the lease free before the goodbye.
+    if (backfills_ != nullptr) backfills_->Drain();
     if (worker_ != nullptr) worker_->Stop(timeout * kWorkerShare);
+    if (backfills_ != nullptr) backfills_->Stop();
     SayGoodbye(reason, stop_by, std::min(timeout, kMinGoodbye));
   }
 
@@ -216,6 +223,10 @@ class AgentImpl : public Agent {
             [this](const apply::LeaseToken& token, const std::string& why) {
               if (worker_ != nullptr) worker_->Revoke(token, why);
             },
+        .backfill =
+            [this](const apply::LeaseToken& token, const std::string& name) {
+              if (backfills_ != nullptr) backfills_->Offer(token, name);
+            },
         .held_lease = [this] { return worker_ == nullptr ? std::nullopt : worker_->held(); },
         .fitness = [this] { return worker_ == nullptr ? Fitness{} : worker_->fitness(); },
         .admitted = [this] { return slot_.is_open(); },
@@ -248,7 +259,8 @@ class AgentImpl : public Agent {
   Session session_;
   DirectAdmission direct_;
   GrpcRunClient client_;
-  std::unique_ptr<Worker> worker_;  // Null without a migrator connection.
+  std::unique_ptr<Worker> worker_;  // Null without a migrator connection; likewise:
+  std::unique_ptr<BackfillWorker> backfills_;
   base::Mutex stop_mu_;             // One Stop at a time.
 };
 

@@ -11,9 +11,10 @@ using v1::SessionRequest;
 
 // The slot of a message, in the order of sending. A heartbeat goes before what may be many, and the
 // goodbye goes when nothing else is left.
-constexpr std::array<SessionRequest::MessageCase, 6> kOrder = {
-    SessionRequest::kHello,    SessionRequest::kHeartbeat, SessionRequest::kLeaseAnswer,
-    SessionRequest::kProgress, SessionRequest::kDrain,     SessionRequest::kGoodbye};
+constexpr std::array<SessionRequest::MessageCase, 7> kOrder = {
+    SessionRequest::kHello,    SessionRequest::kHeartbeat,     SessionRequest::kLeaseAnswer,
+    SessionRequest::kProgress, SessionRequest::kBackfillEnded, SessionRequest::kDrain,
+    SessionRequest::kGoodbye};
 
 size_t SlotOf(const SessionRequest& request) {
   for (size_t i = 0; i < kOrder.size(); ++i) {

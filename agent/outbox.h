@@ -23,15 +23,16 @@ class Outbox {
   // `request` must have a message set; it replaces an older one of its kind.
   void Put(v1::SessionRequest request);
 
-  // Takes the message that goes first: hello, heartbeat, lease answer, progress, drain, goodbye.
-  // Absent when there is none, and for ever after the goodbye until Reset.
+  // Takes the message that goes first: hello, heartbeat, lease answer, progress, the end of a part
+  // of a backfill, drain, goodbye. Absent when there is none, and for ever after the goodbye until
+  // Reset.
   std::optional<v1::SessionRequest> Take();
 
   // True once the goodbye was taken.
   bool is_closed() const;
 
  private:
-  static constexpr size_t kKinds = 6;
+  static constexpr size_t kKinds = 7;
 
   mutable base::Mutex mu_;
   std::array<std::optional<v1::SessionRequest>, kKinds> slots_ ABSL_GUARDED_BY(mu_);

@@ -305,6 +305,12 @@ void Session::OnResponse(const v1::SessionResponse& response) {
     case v1::SessionResponse::kLeaseRevoked:
       return hooks_.revoked(FromProto(response.lease_revoked().token()),
                             response.lease_revoked().reason());
+    case v1::SessionResponse::kBackfillOffer:
+      if (hooks_.backfill) {
+        hooks_.backfill(FromProto(response.backfill_offer().token()),
+                        response.backfill_offer().name());
+      }
+      return;
     case v1::SessionResponse::kReconnect: {
       base::MutexLock lock(mu_);
       connection_.reconnect = response.reconnect();
@@ -399,6 +405,12 @@ void Session::Answer(const apply::LeaseToken& token, bool accepted, const std::s
 void Session::ReportProgress(const apply::LeaseToken& token, const apply::Progress& progress) {
   v1::SessionRequest request;
   *request.mutable_progress() = ToProto(token, progress);
+  Post(std::move(request));
+}
+
+void Session::ReportBackfillEnded(const apply::LeaseToken& token) {
+  v1::SessionRequest request;
+  *request.mutable_backfill_ended()->mutable_token() = ToProto(token);
   Post(std::move(request));
 }
 

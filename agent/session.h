@@ -64,6 +64,7 @@ struct SessionHooks {
   std::function<void(absl::Duration sent, absl::Duration stop_after)> acknowledged;
   std::function<void(const LeaseOffer&)> offer;
   std::function<void(const apply::LeaseToken&, const std::string& why)> revoked;
+  std::function<void(const apply::LeaseToken&, const std::string& name)> backfill = {};
   std::function<std::optional<apply::LeaseToken>()> held_lease;
   std::function<Fitness()> fitness;
   std::function<bool()> admitted;  // The gate has been open in this life.
@@ -83,6 +84,7 @@ class Session {
   void SetDraining();
   void Answer(const apply::LeaseToken& token, bool accepted, const std::string& why);
   void ReportProgress(const apply::LeaseToken& token, const apply::Progress& progress);
+  void ReportBackfillEnded(const apply::LeaseToken& token);
   // Says hello again, because what it tells has changed.
   void Redial();
 

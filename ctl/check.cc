@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "ctl/errors.h"
 #include "ctl/local_chain.h"
@@ -15,6 +16,7 @@
 #include "engine/base/error_info.h"
 #include "engine/base/file.h"
 #include "engine/base/status_macros.h"
+#include "engine/chain/coverage.h"
 #include "engine/chain/directory.h"
 #include "engine/chain/service_file.h"
 #include "engine/sql/preamble.h"
@@ -88,6 +90,22 @@ absl::Status CheckServices(const std::string& directory, ProjectReport* report) 
   return absl::OkStatus();
 }
 
+// Rows that are written while a backfill runs, and that nobody is known to fill.
+void CheckBackfills(const chain::Chain& chain, std::vector<absl::Status>* findings) {
+  for (const chain::Backfill& job : chain.backfills) {
+    const std::vector<std::string> columns = chain::UncoveredColumns(job, chain.migrations);
+    if (columns.empty()) continue;
+    findings->push_back(base::MakeError(
+        absl::StatusCode::kInvalidArgument, "BACKFILL_NOT_COVERED",
+        absl::StrCat(job.file, ": nobody fills ", absl::StrJoin(columns, ", "), " in rows of ",
+                     job.table, " that are written while it runs"),
+        {{"file", job.file}},
+        absl::StrCat("a trigger or a default up to version ", job.after,
+                     ", `lockstep new TITLE --dual-write`, or, when the application writes it, a "
+                     "line `-- lockstep:dual-write WHO`")));
+  }
+}
+
 // "services" beside the migrations directory; "" when there is none.
 std::string DefaultServices(const std::string& migrations) {
   std::error_code error;
@@ -145,6 +163,7 @@ absl::StatusOr<ProjectReport> CheckProject(const std::string& migrations,
     const absl::Status sum = CheckLocalSum(migrations, *chain);
     if (!sum.ok() && !IsFileFinding(sum)) return sum;
     if (!sum.ok()) report.findings.push_back(sum);
+    CheckBackfills(*chain, &report.findings);
     report.chain = *std::move(chain);
   } else {
     if (!IsFileFinding(chain.status())) return chain.status();

@@ -1,9 +1,12 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 
 #include "ctl/commands.h"
@@ -73,6 +76,28 @@ absl::StatusOr<NewFile> Backfill(const std::string& directory, const chain::Chai
   return file;
 }
 
+bool IsPlainName(absl::string_view name) {
+  return !name.empty() && !absl::ascii_isdigit(static_cast<unsigned char>(name[0])) &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == name.npos;
+}
+
+absl::StatusOr<NewFile> DualWrite(const std::string& directory, const chain::Chain& local,
+                                  const std::string& title, const Arguments& arguments) {
+  const std::vector<std::string> columns = absl::StrSplit(arguments.Text("--dual-write"), '=');
+  const std::string table = arguments.Text("--table");
+  if (columns.size() != 2 || !IsPlainName(columns[0]) || !IsPlainName(columns[1])) {
+    return UsageError("--dual-write needs two columns, OLD=NEW", "--dual-write total=total_cents");
+  }
+  if (table.empty() || table.find_first_of(";'\" \n") != table.npos) {
+    return UsageError("--dual-write needs --table TABLE", "the table that has the two columns");
+  }
+  const chain::Version version = local.head() + 1;
+  return NewFile{.path = PathOf(directory, MigrationFileName(version, title)),
+                 .text = DualWriteTemplate(version, title,
+                                           {.table = table, .from = columns[0], .to = columns[1]}),
+                 .version = version};
+}
+
 absl::Status Write(const NewFile& file) {
   std::error_code ignored;  // What is wrong shows when the file is created.
   std::filesystem::create_directories(std::filesystem::path(file.path).parent_path(), ignored);
@@ -90,9 +115,10 @@ absl::StatusOr<int> RunNew(Context& context, const Arguments& arguments) {
   const std::string directory = MigrationsDirectory(arguments);
   ASSIGN_OR_RETURN(const chain::Chain before, LoadLocalChain(directory));
   RETURN_IF_ERROR(CheckNoneMissing(directory, before));
-  ASSIGN_OR_RETURN(const NewFile file, arguments.Has("--backfill")
-                                           ? Backfill(directory, before, title, arguments)
-                                           : Migration(directory, before, title));
+  ASSIGN_OR_RETURN(const NewFile file,
+                   arguments.Has("--backfill")     ? Backfill(directory, before, title, arguments)
+                   : arguments.Has("--dual-write") ? DualWrite(directory, before, title, arguments)
+                                                   : Migration(directory, before, title));
   RETURN_IF_ERROR(Write(file));
   ASSIGN_OR_RETURN(const chain::Chain after, LoadLocalChain(directory));
   const std::string sum = ChainSumPath(directory);

@@ -62,7 +62,8 @@ inline constexpr Flag kDoctorFlags[] = {
 inline constexpr Flag kNewFlags[] = {
     kMigrations,
     {"--backfill", ValueKind::kNone, "", "A backfill instead of a migration"},
-    {"--table", ValueKind::kText, "TABLE", "The table that the backfill goes through"},
+    {"--dual-write", ValueKind::kText, "OLD=NEW", "A trigger that keeps two columns equal"},
+    {"--table", ValueKind::kText, "TABLE", "The table of --backfill or --dual-write"},
     {"--key", ValueKind::kText, "COLUMN", "The column whose ranges make its batches (default id)"}};
 inline constexpr Flag kSumFlags[] = {
     kMigrations,
@@ -198,6 +199,49 @@ inline constexpr Flag kDevFlags[] = {
     {"--listen", ValueKind::kText, "HOST:PORT", "The coordinator on an address of loopback too"},
     {"--postgres-bin", ValueKind::kText, "DIR", "Where postgres and initdb are (default: found)"}};
 inline constexpr Flag kHoldFlags[] = {kReason};
+inline constexpr Flag kRate = {"--rate", ValueKind::kCount, "N", "Rows a second; 0: no limit"};
+inline constexpr Flag kBatch = {"--batch", ValueKind::kCount, "N", "Rows of a batch at most"};
+inline constexpr Flag kWindow = {"--window", ValueKind::kText, "HH:MM-HH:MM",
+                                 "Run at this time of the day only, UTC"};
+inline constexpr Flag kIgnore = {.names = "--ignore",
+                                 .kind = ValueKind::kText,
+                                 .value = "THROTTLE",
+                                 .text = "Do not stand still for this",
+                                 .repeatable = true};
+inline constexpr Flag kMaxLag = {"--max-lag-ms", ValueKind::kCount, "N",
+                                 "How far replicas may be behind; 1500 unless told"};
+inline constexpr Flag kMaxActive = {"--max-active", ValueKind::kCount, "N",
+                                    "Active sessions at most; twice the cores unless told"};
+inline constexpr Flag kMaxTransaction = {"--max-transaction", ValueKind::kCount, "SECONDS",
+                                         "How old others' transactions may be; 60 unless told"};
+inline constexpr Flag kBackfillStartFlags[] = {
+    {"--again", ValueKind::kNone, "", "Walk all of it once more although it is finished"},
+    {"--wait", ValueKind::kNone, "", "Follow it to its end"},
+    kRate,
+    kBatch,
+    kWindow,
+    kMaxLag,
+    kMaxActive,
+    kMaxTransaction,
+    kIgnore,
+    kReason};
+inline constexpr Flag kBackfillRateFlags[] = {
+    kRate,      kBatch,          kWindow,
+    kMaxLag,    kMaxActive,      kMaxTransaction,
+    kIgnore,    {"--reset", ValueKind::kNone, "", "Take all settings back"},
+    kReason};
+inline constexpr const char* kBackfillListExamples[] = {"lockstep backfill list"};
+inline constexpr const char* kBackfillGetExamples[] = {"lockstep backfill get fill_totals"};
+inline constexpr const char* kBackfillStartExamples[] = {
+    "lockstep backfill start fill_totals --wait",
+    "lockstep backfill start fill_totals --again --rate 2000"};
+inline constexpr const char* kBackfillPauseExamples[] = {
+    "lockstep backfill pause fill_totals --reason 'the report runs'"};
+inline constexpr const char* kBackfillResumeExamples[] = {"lockstep backfill resume fill_totals"};
+inline constexpr const char* kBackfillRateExamples[] = {
+    "lockstep backfill rate fill_totals --rate 500",
+    "lockstep backfill rate fill_totals --window 22:00-06:00 --ignore replica"};
+inline constexpr const char* kBackfillCancelExamples[] = {"lockstep backfill cancel fill_totals"};
 inline constexpr Flag kEvictFlags[] = {
     {"--attest", ValueKind::kNone, "", "You state that its process is gone; needs --reason"},
     {"--reason", ValueKind::kText, "TEXT", "How you know; kept in the record"},
@@ -216,7 +260,8 @@ inline constexpr const char* kSetupExamples[] = {
     "lockstep setup --owner-role app --migrator migrator --print"};
 inline constexpr const char* kNewExamples[] = {
     "lockstep new add user settings",
-    "lockstep new --backfill 'fill settings v1' --table users --key id"};
+    "lockstep new --backfill 'fill settings v1' --table users --key id",
+    "lockstep new 'keep both totals' --dual-write total=total_cents --table orders"};
 inline constexpr const char* kSumExamples[] = {"lockstep sum", "lockstep sum --check"};
 inline constexpr const char* kCheckExamples[] = {"lockstep check",
                                                  "lockstep check --remote -o json"};

@@ -44,6 +44,13 @@ absl::StatusOr<int> RunOperationsWatch(Context& context, const Arguments& argume
 absl::StatusOr<int> RunOperationsPause(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunOperationsResume(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunOperationsRetry(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunBackfillList(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunBackfillGet(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunBackfillStart(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunBackfillPause(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunBackfillResume(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunBackfillRate(Context& context, const Arguments& arguments);
+absl::StatusOr<int> RunBackfillCancel(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunDev(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunInstances(Context& context, const Arguments& arguments);
 absl::StatusOr<int> RunInstancesGet(Context& context, const Arguments& arguments);

@@ -27,12 +27,36 @@ constexpr char kBackfillText[] = R"(-- lockstep:batch 1000
 --
 -- It runs in batches, and after a crash it goes on where it was, so every statement may be
 -- repeated: what is done must not be done again. Optional above: `-- lockstep:throttle 100ms`,
--- and sections named prepare (once, before the batches) and verify (what is left to do: no rows).
+-- and sections named prepare (once, before the batches), verify (what is left to do: no rows)
+-- and finish. See docs/backfills.md.
 
 -- lockstep:section batch
 
 -- One batch: the rows with $1 < $key <= $2. Put the UPDATE here.
 SELECT count(*) FROM $table WHERE $key > $1 AND $key <= $2;
+)";
+
+constexpr char kDualWriteText[] = R"(--
+-- While code that knows $from and code that knows $to both run, whoever writes one of them
+-- writes the other too. Add $to first. Where the two differ in type or meaning, correct the
+-- four assignments. A backfill then fills the rows that are there, and a contract removes the
+-- trigger together with $from.
+
+CREATE FUNCTION $function() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    NEW.$to := coalesce(NEW.$to, NEW.$from);
+    NEW.$from := coalesce(NEW.$from, NEW.$to);
+  ELSIF NEW.$from IS DISTINCT FROM OLD.$from THEN
+    NEW.$to := NEW.$from;
+  ELSIF NEW.$to IS DISTINCT FROM OLD.$to THEN
+    NEW.$from := NEW.$to;
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE TRIGGER $function BEFORE INSERT OR UPDATE ON $table
+  FOR EACH ROW EXECUTE FUNCTION $function();
 )";
 
 constexpr char kServiceText[] = R"(
@@ -89,6 +113,16 @@ std::string BackfillTemplate(const BackfillSpec& spec) {
       spec.key, "\n",
       absl::StrReplaceAll(kBackfillText,
                           {{"$name", spec.name}, {"$table", spec.table}, {"$key", spec.key}}));
+}
+
+std::string DualWriteTemplate(chain::Version version, absl::string_view title,
+                              const DualWriteSpec& spec) {
+  const std::string function = absl::StrCat("keep_", spec.from, "_and_", spec.to);
+  return absl::StrFormat("-- %03d %s\n%s", version, absl::StrReplaceAll(title, {{"_", " "}}),
+                         absl::StrReplaceAll(kDualWriteText, {{"$function", function},
+                                                              {"$table", spec.table},
+                                                              {"$from", spec.from},
+                                                              {"$to", spec.to}}));
 }
 
 std::string ServiceFileTemplate(absl::string_view service) {

@@ -34,6 +34,15 @@ struct BackfillSpec {
 // A backfill that reads and changes nothing, legal as it is when table and key are.
 std::string BackfillTemplate(const BackfillSpec& spec);
 
+struct DualWriteSpec {
+  std::string table;
+  std::string from;  // The column that is there.
+  std::string to;    // The one that takes its place.
+};
+// A migration that keeps two columns equal by a trigger, for a rename or a change of type.
+std::string DualWriteTemplate(chain::Version version, absl::string_view title,
+                              const DualWriteSpec& spec);
+
 // lockstep.yaml of a service that is adapted to nothing.
 std::string ServiceFileTemplate(absl::string_view service);
 

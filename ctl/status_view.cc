@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "ctl/backfill_view.h"
 #include "ctl/fleet_view.h"
 #include "ctl/follow.h"
 #include "ctl/output.h"
@@ -94,8 +95,7 @@ std::string WaitingText(const v1::ClusterStatus& status) {
 std::string Tail(const v1::ClusterStatus& status) {
   std::string text;
   for (const v1::Backfill& backfill : status.backfills()) {
-    absl::StrAppend(&text, "backfill ", Sanitize(backfill.name()), ": ", Sanitize(backfill.state()),
-                    "\n");
+    absl::StrAppend(&text, BackfillLine(backfill), "\n");
   }
   if (const std::string waiting = WaitingText(status); !waiting.empty()) {
     absl::StrAppend(&text, Sanitize(waiting), "\n");

@@ -30,12 +30,19 @@ struct SchemaChange {
   bool everything = false;  // More may have changed than `objects` says.
 };
 
+// A part of a backfill; all that is to be known of it the agent reads by the token.
+struct BackfillOffer {
+  LeaseToken token;
+  std::string name;
+};
+
 // Implementations are thread-safe and never block.
 class AgentLink {
  public:
   virtual ~AgentLink() = default;
   virtual void SendGate(const Verdict& verdict) = 0;
   virtual void SendOffer(const LeaseOffer& offer) = 0;
+  virtual void SendBackfill(const BackfillOffer&) {}  // Those that take none ignore it.
   virtual void SendRevoked(const LeaseToken& token, const std::string& reason) = 0;
   // Changes that were not sent yet are merged with this. Whoever keeps nothing of the schema need
   // not be told.

@@ -329,6 +329,18 @@ bool Fleet::Offer(const std::string& session_id, const LeaseOffer& offer) {
   return true;
 }
 
+bool Fleet::OfferBackfill(const std::string& session_id, const BackfillOffer& offer) {
+  std::shared_ptr<AgentLink> link;
+  {
+    base::MutexLock lock(mu_);
+    const auto found = entries_.find(session_id);
+    if (found != entries_.end()) link = found->second.link;
+  }
+  if (link == nullptr) return false;
+  link->SendBackfill(offer);
+  return true;
+}
+
 void Fleet::SendRevoked(const std::string& session_id, const LeaseToken& token,
                         const std::string& reason) {
   std::shared_ptr<AgentLink> link;

@@ -141,6 +141,8 @@ class Fleet {
 
   // Sends an offer; false when the session is not connected.
   bool Offer(const std::string& session_id, const LeaseOffer& offer);
+  // False when it has no stream.
+  bool OfferBackfill(const std::string& session_id, const BackfillOffer& offer);
   void SendRevoked(const std::string& session_id, const LeaseToken& token,
                    const std::string& reason);
   void MarkDeclined(const std::string& session_id, absl::Duration pause);

@@ -7,11 +7,15 @@
 #include "absl/strings/str_join.h"
 
 #include "coordinator/operation/contract_flow.h"
+#include "coordinator/operation/needs.h"
 
 namespace lockstep::coordinator {
 namespace {
 
 using Kind = Decision::Kind;
+
+// How often it is looked how far a backfill is that an upgrade waits for.
+constexpr absl::Duration kBackfillLook = absl::Seconds(1);
 
 std::string NameOf(const Member& member) {
   return absl::StrCat(member.declaration.service, "@", member.declaration.instance);
@@ -202,13 +206,19 @@ Decision DecideUpgrade(const DriverView& view, const std::vector<Member>& member
               .state = OperationState::kSucceeded};
     }
     if (paused) return Paused(operation);
+    const auto need = NeedOf(blocked->migration, view.backfills);
+    if (need.has_value() && need->wait) {
+      return Wait(absl::StrCat("version ", blocked->migration.version, " ", need->why),
+                  kBackfillLook);
+    }
     return {.kind = Kind::kEnd,
             .operation = operation.operation_id,
             .state = OperationState::kFailed,
             .error = RunError{.version = blocked->migration.version,
                               .reason = kReasonBlocked,
                               .message = absl::StrCat("version ", blocked->migration.version, " ",
-                                                      blocked->why)}};
+                                                      need.has_value() ? need->why : blocked->why),
+                              .hint = need.has_value() ? need->hint : ""}};
   }
   if (paused) return Paused(operation);
   if (operation.delay > absl::ZeroDuration()) {

@@ -39,6 +39,7 @@ struct DriverView {
   std::optional<OperationRow> operation;  // The upgrade that has not ended.
   std::optional<ContractView> contract;   // The contract that has not ended.
   std::vector<PendingMigration> pending;
+  std::vector<BackfillRow> backfills;
   // Why no contract may be granted yet although everything else may (lease/settle.h), and for how
   // long at most; "" when it may.
   std::string settling;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "coordinator/operation/relief.h"
+#include "coordinator/store/backfill_store.h"
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/contract_store.h"
 #include "coordinator/store/leader_store.h"
@@ -114,6 +115,7 @@ absl::StatusOr<DriverView> Driver::ReadView() {
       ASSIGN_OR_RETURN(view.contract->facts,
                        ReadContractFacts(*connection, contract->target, contract->created_at));
     }
+    ASSIGN_OR_RETURN(view.backfills, ReadBackfills(*connection));
     // What is pending matters only to an upgrade.
     if (!view.operation.has_value()) return absl::OkStatus();
     ASSIGN_OR_RETURN(view.pending, ReadPending(*connection));
@@ -218,12 +220,14 @@ absl::Duration Driver::Tick() {
   view->half_done = options_.lessor->IsHalfDone(view->lease.token.epoch);
   RefreshFleet(*view);
   if (!view->lease.held) RelieveLocks(*leader, *view);
+  const absl::Duration part_due = KeepBackfills(*leader, *view);
+  if (part_due == absl::ZeroDuration()) return part_due;  // One was started: the view is old.
   const absl::Duration now = options_.clock->SinceBoot();
   const Decision decision =
       Decide(*view, options_.fleet->Members(), options_.lessor->Overdue(), now);
   if (decision.kind == Decision::Kind::kNothing || decision.kind == Decision::Kind::kWait) {
     SetWaitingFor(decision.why, decision.contract_why);
-    return std::min(decision.retry_in, options_.lessor->UntilOverdue());
+    return std::min({decision.retry_in, options_.lessor->UntilOverdue(), part_due});
   }
   if (decision.kind == Decision::Kind::kTakeBack) return TakeBackHeld(*leader, decision.why);
   if (decision.kind == Decision::Kind::kSettle) return SettleRevoking(*leader, *view, decision);
@@ -235,6 +239,20 @@ absl::Duration Driver::Tick() {
   base::LogWarning("the driver's move failed",
                    {{"error", std::string(moved.message())}, {"reason", base::ReasonOf(moved)}});
   return options_.durations.leader_retry;
+}
+
+absl::Duration Driver::KeepBackfills(const LeaderToken& leader, const DriverView& view) {
+  const auto due = keeper_.Step(leader, {.applied = view.chain.applied,
+                                         .operation = view.operation,
+                                         .pending = &view.pending,
+                                         .backfills = &view.backfills});
+  if (!due.ok()) {
+    base::LogWarning("backfills were not looked after",
+                     {{"error", std::string(due.status().message())}});
+    return options_.durations.leader_retry;
+  }
+  if (*due < absl::InfiniteDuration()) options_.on_change();  // Their progress is no event.
+  return *due;
 }
 
 void Driver::RelieveLocks(const LeaderToken& leader, DriverView& view) {

@@ -21,6 +21,7 @@
 #include "coordinator/lease/lessor.h"
 #include "coordinator/lease/server_memory.h"
 #include "coordinator/lease/settle.h"
+#include "coordinator/operation/backfills.h"
 #include "coordinator/operation/decision.h"
 
 namespace lockstep::coordinator {
@@ -33,6 +34,7 @@ struct DriverOptions {
   Settle* settle = nullptr;    // When contracts may be granted; null: at any time.
   const base::Clock* clock = base::SystemClock();
   Durations durations;
+  bool only_needed_backfills = false;  // See BackfillKeeperOptions.
   std::function<std::optional<LeaderToken>()> leadership;
   std::function<void()> on_change = [] {};  // The database's revision moved.
   // The database is not the one that was seen before, in `incarnation` or an earlier one, because
@@ -44,7 +46,13 @@ struct DriverOptions {
 
 class Driver {
  public:
-  explicit Driver(DriverOptions options) : options_(std::move(options)) {}
+  explicit Driver(DriverOptions options)
+      : options_(std::move(options)),
+        keeper_({.database = options_.database,
+                 .fleet = options_.fleet,
+                 .durations = options_.durations,
+                 .clock = options_.clock,
+                 .only_needed = options_.only_needed_backfills}) {}
   ~Driver() { Stop(); }
 
   void Start();
@@ -77,6 +85,7 @@ class Driver {
   absl::Duration TakeBackHeld(const LeaderToken& leader, const std::string& why);
   absl::Duration SettleRevoking(const LeaderToken& leader, const DriverView& view,
                                 const Decision& decision);
+  absl::Duration KeepBackfills(const LeaderToken& leader, const DriverView& view);
   absl::Status MoveContract(const LeaderToken& leader, const DriverView& view,
                             const Decision& decision);
   void RelieveLocks(const LeaderToken& leader, DriverView& view);
@@ -84,6 +93,7 @@ class Driver {
 
   const DriverOptions options_;
   // Of the driver's thread alone.
+  BackfillKeeper keeper_;
   int64_t last_revision_ = -1;
   ServerMemory memory_;
   // Which lease's row was renewed last, and when.

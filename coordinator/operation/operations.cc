@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "coordinator/operation/groups.h"
+#include "coordinator/operation/needs.h"
+#include "coordinator/store/backfill_store.h"
 #include "coordinator/store/lock_store.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"
@@ -36,22 +38,26 @@ absl::Status PlanStale() {
 }
 
 // The plan ends before its first step: whoever asks hears it at once, with what is in the way.
-absl::Status CheckBlocked(const Plan& plan) {
+// A backfill that it only has to wait for is none.
+absl::Status CheckBlocked(const Plan& plan, const std::vector<BackfillRow>& backfills) {
   if (plan.HasWork()) return absl::OkStatus();
   for (const PlanStep& step : plan.steps) {
     if (step.kind != StepKind::kBlocked) continue;
     const PendingMigration& m = step.migration;
+    const auto need = NeedOf(m, backfills);
+    if (need.has_value() && need->wait) return absl::OkStatus();
+    const std::string why = need.has_value() ? need->why : step.why;
     const std::string name = absl::StrCat(m.version, " ", m.title);
-    base::ErrorInfo info{.reason = kReasonBlocked,
-                         .metadata = {{"version", absl::StrCat(m.version)},
-                                      {"title", m.title},
-                                      {"why", step.why},
-                                      {"applied", absl::StrCat(plan.applied)}},
-                         .hint = "`lockstep plan` shows what is in the way",
-                         .blockers = {{"migration", name, step.why}}};
+    base::ErrorInfo info{
+        .reason = kReasonBlocked,
+        .metadata = {{"version", absl::StrCat(m.version)},
+                     {"title", m.title},
+                     {"why", why},
+                     {"applied", absl::StrCat(plan.applied)}},
+        .hint = need.has_value() ? need->hint : "`lockstep plan` shows what is in the way",
+        .blockers = {{"migration", name, why}}};
     return MakeError(absl::StatusCode::kFailedPrecondition,
-                     absl::StrCat("migration ", name, " is blocked: it ", step.why),
-                     std::move(info));
+                     absl::StrCat("migration ", name, " is blocked: it ", why), std::move(info));
   }
   return absl::OkStatus();
 }
@@ -135,7 +141,8 @@ absl::Status Operations::CheckCanRun(postgres::Connection& connection, const Lea
   if (!plan_digest.empty() && PlanDigest(plan, chain.head_hash) != plan_digest) {
     return PlanStale();
   }
-  RETURN_IF_ERROR(CheckBlocked(plan));
+  ASSIGN_OR_RETURN(const auto backfills, ReadBackfills(connection));
+  RETURN_IF_ERROR(CheckBlocked(plan, backfills));
   return request.terminate_idle.has_value() ? CheckMayTerminate(connection) : absl::OkStatus();
 }
 

@@ -22,6 +22,7 @@
 #include "coordinator/review/recent_review.h"
 #include "coordinator/review/review.h"
 #include "coordinator/store/attempt_store.h"
+#include "coordinator/store/backfill_store.h"
 #include "coordinator/store/chain_store.h"
 #include "coordinator/store/contract_store.h"
 #include "coordinator/store/operation_store.h"
@@ -127,6 +128,13 @@ class Operations {
   absl::StatusOr<Version> CompleteRun(const std::string& session_id, const LeaseToken& token,
                                       RunOutcome outcome, Version committed,
                                       const std::optional<RunError>& error);
+
+  // Backfills (backfill_verbs.cc). NOT_FOUND (BACKFILL_NOT_FOUND); `name` empty: all.
+  absl::StatusOr<std::vector<BackfillRow>> ListBackfills(const std::string& name);
+  // FAILED_PRECONDITION (NOT_NEXT) before its version is applied; also what `outcome` says.
+  absl::StatusOr<BackfillRow> StartBackfill(const BackfillAsked& asked, std::string* outcome);
+  // `state`: "paused", "running", "cancelled"; "" leaves it as it is.
+  absl::StatusOr<BackfillRow> UpdateBackfill(const BackfillAsked& asked, const std::string& state);
 
   // The token while this process leads, else NOT_LEADER.
   absl::StatusOr<LeaderToken> Leadership() const;

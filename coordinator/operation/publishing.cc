@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "coordinator/store/backfill_store.h"
 #include "engine/base/digest.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"

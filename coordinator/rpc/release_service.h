@@ -40,6 +40,15 @@ class ReleaseServiceImpl : public v1::ReleaseService::CallbackService {
   grpc::ServerUnaryReactor* RetireBuild(grpc::CallbackServerContext* context,
                                         const v1::RetireBuildRequest* request,
                                         v1::RetireBuildResponse* response) override;
+  grpc::ServerUnaryReactor* ListBackfills(grpc::CallbackServerContext* context,
+                                          const v1::ListBackfillsRequest* request,
+                                          v1::ListBackfillsResponse* response) override;
+  grpc::ServerUnaryReactor* StartBackfill(grpc::CallbackServerContext* context,
+                                          const v1::StartBackfillRequest* request,
+                                          v1::StartBackfillResponse* response) override;
+  grpc::ServerUnaryReactor* UpdateBackfill(grpc::CallbackServerContext* context,
+                                           const v1::UpdateBackfillRequest* request,
+                                           v1::UpdateBackfillResponse* response) override;
 
  private:
   absl::Status DoPublish(const v1::PublishChainRequest& request,

@@ -67,6 +67,13 @@ void SessionStream::SendOffer(const LeaseOffer& offer) {
   Put(kOffer, std::move(response));
 }
 
+void SessionStream::SendBackfill(const BackfillOffer& offer) {
+  v1::SessionResponse response;
+  *response.mutable_backfill_offer()->mutable_token() = ToProto(offer.token);
+  response.mutable_backfill_offer()->set_name(offer.name);
+  Put(kBackfill, std::move(response));
+}
+
 void SessionStream::SendRevoked(const LeaseToken& token, const std::string& reason) {
   v1::SessionResponse response;
   *response.mutable_lease_revoked()->mutable_token() = ToProto(token);
@@ -156,6 +163,9 @@ absl::Status SessionStream::Handle(const v1::SessionRequest& request) {
       return absl::OkStatus();
     case v1::SessionRequest::kLeaseAnswer:
       HandleAnswer(request.lease_answer());
+      return absl::OkStatus();
+    case v1::SessionRequest::kBackfillEnded:
+      peers_->wake_driver();  // Another part may be granted.
       return absl::OkStatus();
     case v1::SessionRequest::kDrain:
       peers_->fleet->Drain(session_id_);

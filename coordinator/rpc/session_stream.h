@@ -43,6 +43,7 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
 
   void SendGate(const Verdict& verdict) override;
   void SendOffer(const LeaseOffer& offer) override;
+  void SendBackfill(const BackfillOffer& offer) override;
   void SendRevoked(const LeaseToken& token, const std::string& reason) override;
   void SendSchemaChange(const SchemaChange& change) override;
   void Close(const absl::Status& status) override;
@@ -55,7 +56,17 @@ class SessionStream : public grpc::ServerBidiReactor<v1::SessionRequest, v1::Ses
 
  private:
   // In the order in which they are written.
-  enum Slot { kWelcome, kRevoked, kOffer, kGate, kSchema, kAck, kReconnect, kSlots };
+  enum Slot {
+    kWelcome,
+    kRevoked,
+    kOffer,
+    kBackfill,
+    kGate,
+    kSchema,
+    kAck,
+    kReconnect,
+    kSlots
+  };
 
   absl::Status Handle(const v1::SessionRequest& request);
   absl::Status HandleHello(const v1::Hello& hello);

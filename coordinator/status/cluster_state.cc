@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "coordinator/store/backfill_store.h"
 #include "coordinator/store/contract_store.h"
 #include "engine/base/status_macros.h"
 

@@ -293,14 +293,6 @@ absl::StatusOr<std::vector<MigrationText>> ReadPendingTexts(Connection& connecti
   return texts;
 }
 
-absl::StatusOr<std::vector<BackfillRow>> ReadBackfills(Connection& connection) {
-  ASSIGN_OR_RETURN(const auto result, connection.Query("SELECT name, after, state "
-                                                       "FROM lockstep.backfill ORDER BY name"));
-  std::vector<BackfillRow> rows;
-  for (const Row& row : result.rows) rows.push_back({row.Text(0), row.Int(1), row.Text(2)});
-  return rows;
-}
-
 absl::StatusOr<Settings> ReadSettings(Connection& connection) {
   ASSIGN_OR_RETURN(
       const auto result,

@@ -66,8 +66,6 @@ absl::StatusOr<std::vector<MigrationText>> ReadTexts(postgres::Connection& conne
 absl::StatusOr<std::vector<MigrationText>> ReadPendingTexts(postgres::Connection& connection,
                                                             int64_t max_bytes);
 
-absl::StatusOr<std::vector<BackfillRow>> ReadBackfills(postgres::Connection& connection);
-
 // How migrations run in this database.
 struct Settings {
   std::string owner_role;

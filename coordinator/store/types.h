@@ -213,10 +213,33 @@ struct MigrationRow {
   bool turn_has_come = false;  // Not applied, and every earlier non-contract is.
 };
 
+// A data job, and how far its run is.
 struct BackfillRow {
   std::string name;
   Version after = 0;
-  std::string state;
+  std::string state;  // "not run", "running", "paused", "done", "failed", "cancelled"
+  int run = 0;
+  std::string settings = "{}";
+  int64_t total = 0;
+  int64_t walked = 0;
+  int64_t changed = 0;
+  int64_t batches = 0;
+  int batch_rows = 0;
+  int parts = 0;
+  int parts_done = 0;
+  std::vector<std::string> holders = {};
+  std::string stands = {};  // Why its holders do nothing.
+  std::optional<absl::Duration> lag = {};
+  double rows_per_second = 0;
+  int64_t rows_left = 0;
+  std::string left_sample = {};
+  std::string look = {};
+  std::string error = {};
+  std::string hint = {};
+  std::string actor = {};
+  std::string reason = {};
+  std::optional<absl::Time> started_at = {};
+  std::optional<absl::Time> ended_at = {};
 };
 
 }  // namespace lockstep::coordinator

@@ -281,10 +281,7 @@ v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity) {
     *service->add_instances() = ToProto(instance, validity);
   }
   for (const BackfillRow& row : state.backfills) {
-    v1::Backfill* const backfill = proto.add_backfills();
-    backfill->set_name(row.name);
-    backfill->set_after(row.after);
-    backfill->set_state(row.state);
+    *proto.add_backfills() = ToProto(row);
   }
   if (state.expiry_brake.has_value()) {
     v1::ExpiryBrake* const brake = proto.mutable_expiry_frozen();

@@ -19,6 +19,7 @@ v1::Gate ToProto(const Verdict& verdict, absl::Duration validity);
 v1::LeaseToken ToProto(const LeaseToken& token);
 v1::RunError ToProto(const RunError& error);
 v1::Migration ToProto(const MigrationRow& row);
+v1::Backfill ToProto(const BackfillRow& row);
 v1::Operation ToProto(const OperationView& view);
 v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity);
 

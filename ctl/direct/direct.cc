@@ -84,6 +84,7 @@ Direct::Direct(const DirectOptions& options)
                .lessor = &lessor_,
                .settle = &settle_,
                .durations = options.durations,
+               .only_needed_backfills = true,
                .leadership = [this] { return elector_.leadership(); }}),
       operations_({.database = &database_,
                    .elector = &elector_,
@@ -239,6 +240,13 @@ absl::StatusOr<v1::Operation> Direct::Follow(const std::string& operation_id, co
     if (const auto offer = link_->Take(); offer.has_value()) {
       // A report that did not arrive leaves the lease to the driver, which takes it back.
       (void)agent_.Run(*offer, [&] {
+        if (auto now = Get(operation_id); now.ok()) operation = *std::move(now);
+        return beat(absl::ZeroDuration());
+      });
+      continue;
+    }
+    if (const auto part = link_->TakeBackfill(); part.has_value()) {
+      agent_.RunBackfill(*part, [&] {
         if (auto now = Get(operation_id); now.ok()) operation = *std::move(now);
         return beat(absl::ZeroDuration());
       });

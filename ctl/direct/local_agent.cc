@@ -3,6 +3,8 @@
 #include <thread>
 #include <utility>
 
+#include "engine/apply/cancellation.h"
+#include "engine/backfill/part.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::ctl {
@@ -65,6 +67,32 @@ class Finish {
 };
 
 }  // namespace
+
+void LocalLink::SendBackfill(const coordinator::BackfillOffer& offer) {
+  base::MutexLock lock(mu_);
+  backfill_ = offer;
+}
+
+std::optional<coordinator::BackfillOffer> LocalLink::TakeBackfill() {
+  base::MutexLock lock(mu_);
+  return std::exchange(backfill_, std::nullopt);
+}
+
+void LocalAgent::RunBackfill(const coordinator::BackfillOffer& offer, const Pulse& pulse) {
+  apply::Cancellation cancellation;
+  apply::Cancellation over;  // Told when the thread is at its end.
+  std::thread runner([&] {
+    // The person who types it chose the connection.
+    (void)backfill::RunPart(
+        {.token = TokenOf(offer.token), .conninfo = options_.conninfo, .allow_superuser = true},
+        cancellation);
+    over.Request("ended");
+  });
+  while (!over.WaitFor(kPulse)) {
+    if (const absl::Status beat = pulse(); !beat.ok()) cancellation.Request(beat.message());
+  }
+  runner.join();
+}
 
 void LocalLink::SendOffer(const coordinator::LeaseOffer& offer) {
   base::MutexLock lock(mu_);

@@ -28,16 +28,19 @@ class LocalLink : public coordinator::AgentLink {
  public:
   void SendGate(const coordinator::Verdict&) override {}
   void SendOffer(const coordinator::LeaseOffer& offer) override;
+  void SendBackfill(const coordinator::BackfillOffer& offer) override;
   // Runs are taken back by the thread that applies them, so there is nothing to stop here.
   void SendRevoked(const coordinator::LeaseToken&, const std::string&) override {}
   void Close(const absl::Status&) override {}
   void SendAway(absl::Duration, const absl::Status&) override {}
 
   std::optional<coordinator::LeaseOffer> Take();
+  std::optional<coordinator::BackfillOffer> TakeBackfill();
 
  private:
   base::Mutex mu_;
   std::optional<coordinator::LeaseOffer> offer_ ABSL_GUARDED_BY(mu_);
+  std::optional<coordinator::BackfillOffer> backfill_ ABSL_GUARDED_BY(mu_);
 };
 
 struct LocalAgentOptions {
@@ -59,6 +62,9 @@ class LocalAgent {
   // Applies the offered run and reports it. Returns when the database has taken the report, or with
   // its error: then the lease is left to be taken back.
   absl::Status Run(const coordinator::LeaseOffer& offer, const Pulse& pulse);
+
+  // Works on a part of a backfill to its end; an error of `pulse` gives it back behind its batch.
+  void RunBackfill(const coordinator::BackfillOffer& offer, const Pulse& pulse);
 
  private:
   absl::StatusOr<apply::RunSpec> Fetch(const coordinator::LeaseOffer& offer);

@@ -9,6 +9,8 @@
 #include "tests/backfill/fixture.h"
 #include "tests/support/eventually.h"
 #include "tests/support/matchers.h"
+#include "tests/support/postgres_server.h"
+#include "tests/support/subprocess.h"
 
 namespace lockstep::testing {
 namespace {
@@ -152,6 +154,29 @@ TEST(BackfillHold, AQueryOfTheAuthor) {
   runner.join();
   EXPECT_THAT(db.RunAll(), IsOk());
   EXPECT_EQ(db.Scalar("SELECT count(*) FROM s"), "1");
+}
+
+TEST(BackfillHold, AReplicaWhoseReplayStandsStill) {
+  PostgresServer primary({.settings = {{"wal_level", "replica"}}});
+  ASSERT_THAT(primary.Start(), IsOk());
+  PostgresServer standby({.standby_of = primary.conninfo()});
+  ASSERT_THAT(standby.Start(), IsOk());
+  {
+    BackfillDatabase db(&primary);
+    // A machine that is busy with other tests is a second behind now and then.
+    RunningJob job(db, R"({"max_lag_ms": 4000})");
+    // Our own connections refuse a standby.
+    const auto on_standby = [&](const std::string& sql) {
+      const CommandResult result =
+          RunCommand({.argv = {primary.bindir() + "/psql", "-d", standby.conninfo(), "-c", sql}});
+      EXPECT_EQ(result.exit, ExitStatus{}) << result.err;
+    };
+    on_standby("SELECT pg_wal_replay_pause()");
+    job.StandsFor("replica: ");
+    on_standby("SELECT pg_wal_replay_resume()");
+    job.Moves();
+    job.Finish();
+  }
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ void Watch(Stage& stage);
 // kill -9 and SIGSTOP of the holder in mid-statement: when its backend is gone, when the next one
 // starts.
 void Takeover(Stage& stage);
+void Backfills(Stage& stage);
 
 }  // namespace lockstep::bench
 

@@ -24,7 +24,8 @@ const std::vector<std::pair<std::string, void (*)(Stage&)>> kBenchmarks = {
     {"fleet", Fleet},
     {"gate", Gate},
     {"watch", Watch},
-    {"takeover", Takeover}};
+    {"takeover", Takeover},
+    {"backfill", Backfills}};
 
 struct Options {
   bool quick = false;

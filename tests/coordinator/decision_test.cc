@@ -195,6 +195,24 @@ TEST_F(DecisionTest, ABlockedMigrationFailsItOnceTheOthersHaveRun) {
   EXPECT_EQ(decision.error->reason, "BLOCKED");
 }
 
+TEST_F(DecisionTest, ABackfillThatRunsIsWaitedForAndOneThatFailedIsNot) {
+  AddAgent("a");
+  view_.pending[0].needs_backfill = {"job"};
+  view_.backfills = {{.name = "job", .state = "running", .total = 100, .walked = 7}};
+  const Decision waits = Ask();
+  EXPECT_EQ(waits.kind, Kind::kWait);
+  EXPECT_LE(waits.retry_in, absl::Seconds(2));
+  EXPECT_THAT(waits.why, HasSubstr("7 % of 100 rows"));
+  view_.backfills[0].state = "failed";
+  view_.backfills[0].rows_left = 3;
+  view_.backfills[0].look = "SELECT 1";
+  const Decision fails = Ask();
+  EXPECT_EQ(fails.state, OperationState::kFailed);
+  EXPECT_EQ(fails.error->reason, "BLOCKED");
+  EXPECT_THAT(fails.error->message, HasSubstr("3 rows left"));
+  EXPECT_THAT(fails.error->hint, HasSubstr("SELECT 1"));
+}
+
 TEST_F(DecisionTest, APauseAfterAnErrorIsWaitedForAndExplained) {
   AddAgent("a");
   view_.operation->delay = absl::Seconds(4);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/chain/chain.h"
+#include "engine/chain/coverage.h"
 #include "engine/chain/service_file.h"
 #include "tests/support/matchers.h"
 
@@ -43,6 +44,18 @@ TEST(Templates, AreLegalAsTheyAre) {
   EXPECT_EQ(backfill->table, "app.users");
   EXPECT_EQ(backfill->batch, 1000);
   EXPECT_THAT(chain::ParseServiceFile("lockstep.yaml", ServiceFileTemplate("shop")), IsOk());
+  const auto dual = chain::ReadMigration(
+      "008_keep.sql",
+      DualWriteTemplate(8, "keep", {.table = "orders", .from = "total", .to = "total_cents"}));
+  ASSERT_THAT(dual, IsOk());
+  EXPECT_EQ(dual->statements.size(), 2u);
+  const auto fill = chain::ReadBackfill(
+      "fill.sql",
+      "-- lockstep:after 8\n-- lockstep:table orders\n-- lockstep:key id\n-- lockstep:section "
+      "batch\nUPDATE orders SET total_cents = total WHERE id > $1 AND id <= $2");
+  ASSERT_THAT(fill, IsOk());
+  EXPECT_THAT(chain::UncoveredColumns(*fill, {}), ::testing::ElementsAre("total_cents"));
+  EXPECT_THAT(chain::UncoveredColumns(*fill, {*dual}), IsEmpty());
 }
 
 TEST(Templates, OfAMigrationMayLoseItsCommentWithoutAChangeOfDigest) {

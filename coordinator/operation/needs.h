@@ -1,0 +1,29 @@
+// What a migration that needs backfills waits for: pure.
+#ifndef LOCKSTEP_COORDINATOR_OPERATION_NEEDS_H_
+#define LOCKSTEP_COORDINATOR_OPERATION_NEEDS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coordinator/store/types.h"
+
+namespace lockstep::coordinator {
+
+struct Need {
+  bool wait = false;  // It will be done by itself; else a person has to act.
+  std::string why;    // "waits for backfill fill_v1: 61 % of 12000 rows"
+  std::string hint;
+};
+
+// The first backfill of `migration` that is not done; absent when all are, or when the migration
+// waits for something else first.
+std::optional<Need> NeedOf(const PendingMigration& migration,
+                           const std::vector<BackfillRow>& backfills);
+
+// "61 % of 12000 rows, stands still: ..."; "" when there is nothing to say.
+std::string DescribeProgress(const BackfillRow& row);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_OPERATION_NEEDS_H_

@@ -1,0 +1,74 @@
+// Data jobs and their parts. The SQL functions (engine/catalog/sql/f16_backfill.sql) hold the
+// rules; these are their callers. Blocks on one transaction each.
+#ifndef LOCKSTEP_COORDINATOR_STORE_BACKFILL_STORE_H_
+#define LOCKSTEP_COORDINATOR_STORE_BACKFILL_STORE_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "coordinator/store/types.h"
+#include "engine/postgres/connection.h"
+
+namespace lockstep::coordinator {
+
+// All of them, by name.
+absl::StatusOr<std::vector<BackfillRow>> ReadBackfills(postgres::Connection& connection);
+// NOT_FOUND (BACKFILL_NOT_FOUND).
+absl::StatusOr<BackfillRow> ReadBackfill(postgres::Connection& connection, const std::string& name);
+
+struct BackfillAsked {
+  std::string name;
+  bool again = false;
+  std::string settings;  // A JSON object, or "".
+  std::string actor;
+  std::string reason;
+};
+// Returns "started", "resumed", "running" or "done". NOT_FOUND (BACKFILL_NOT_FOUND),
+// FAILED_PRECONDITION (NOT_NEXT), UNAVAILABLE (NOT_LEADER).
+absl::StatusOr<std::string> StartBackfill(postgres::Connection& connection,
+                                          const LeaderToken& leader, const BackfillAsked& asked);
+// Lays `asked.settings` over those it has.
+absl::Status SetBackfill(postgres::Connection& connection, const LeaderToken& leader,
+                         const BackfillAsked& asked);
+// `state`: "paused", "running" or "cancelled".
+absl::Status HoldBackfill(postgres::Connection& connection, const LeaderToken& leader,
+                          const BackfillAsked& asked, const std::string& state);
+
+struct GrantedPart {
+  std::string name;
+  LeaseToken token;
+};
+// The next part that nobody works on; absent when there is none.
+absl::StatusOr<std::optional<GrantedPart>> GrantBackfillPart(postgres::Connection& connection,
+                                                             const LeaderToken& leader,
+                                                             const std::string& session,
+                                                             const std::string& holder,
+                                                             absl::Duration ttl);
+
+// A part that is held.
+struct HeldPart {
+  int64_t epoch = 0;
+  std::string name;
+  std::string kind;  // "prepare", "range", "verify"
+  std::string session;
+  std::string holder;
+  absl::Duration left;  // Until it may be taken back; negative behind that.
+};
+absl::StatusOr<std::vector<HeldPart>> ReadHeldParts(postgres::Connection& connection);
+
+// Takes a part back; afterwards nothing of its token can commit. False when it had ended.
+// DEADLINE_EXCEEDED while its holder's batch is open and `lock_timeout` over.
+absl::StatusOr<bool> RevokeBackfillPart(postgres::Connection& connection, const LeaderToken& leader,
+                                        int64_t epoch, const std::string& why,
+                                        absl::Duration lock_timeout);
+// Terminates the backends of a held part's holder. Returns how many.
+absl::StatusOr<int> TerminateHolderOfPart(postgres::Connection& connection, int64_t epoch);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_STORE_BACKFILL_STORE_H_
