@@ -7,7 +7,7 @@
 #include "lockstep/v1/admin.grpc.pb.h"
 
 #include "coordinator/fleet/fleet.h"
-#include "coordinator/operation/builds.h"
+#include "coordinator/status/builds.h"
 #include "engine/base/worker_pool.h"
 
 namespace lockstep::coordinator {

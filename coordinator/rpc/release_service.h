@@ -6,8 +6,8 @@
 #include "absl/status/status.h"
 #include "lockstep/v1/release.grpc.pb.h"
 
-#include "coordinator/operation/builds.h"
 #include "coordinator/operation/operations.h"
+#include "coordinator/status/builds.h"
 #include "engine/base/worker_pool.h"
 
 namespace lockstep::coordinator {

@@ -8,7 +8,7 @@
 #include "lockstep/v1/admin.pb.h"
 #include "lockstep/v1/build.pb.h"
 
-#include "coordinator/operation/builds.h"
+#include "coordinator/status/builds.h"
 #include "coordinator/store/audit_store.h"
 
 namespace lockstep::coordinator {

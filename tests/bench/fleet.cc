@@ -12,6 +12,8 @@
 #include "tests/bench/listeners.h"
 #include "tests/bench/measure.h"
 #include "tests/e2e/cluster.h"
+#include "tests/support/eventually.h"
+#include "tests/support/repo_paths.h"
 
 namespace lockstep::bench {
 namespace {

@@ -2,8 +2,8 @@
 //
 // Thread-safe; every function blocks on SQL, so call them from a worker. Writes need leadership:
 // UNAVAILABLE (NOT_LEADER) otherwise.
-#ifndef LOCKSTEP_COORDINATOR_OPERATION_BUILDS_H_
-#define LOCKSTEP_COORDINATOR_OPERATION_BUILDS_H_
+#ifndef LOCKSTEP_COORDINATOR_STATUS_BUILDS_H_
+#define LOCKSTEP_COORDINATOR_STATUS_BUILDS_H_
 
 #include <functional>
 #include <optional>
@@ -82,4 +82,4 @@ class Builds {
 
 }  // namespace lockstep::coordinator
 
-#endif  // LOCKSTEP_COORDINATOR_OPERATION_BUILDS_H_
+#endif  // LOCKSTEP_COORDINATOR_STATUS_BUILDS_H_

@@ -1,4 +1,4 @@
-#include "coordinator/operation/builds.h"
+#include "coordinator/status/builds.h"
 
 #include <algorithm>
 #include <set>
