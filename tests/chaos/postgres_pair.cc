@@ -19,7 +19,7 @@ namespace {
 using testing::PostgresServer;
 
 constexpr int kMaxConnections = 150;
-constexpr absl::Duration kPatience = absl::Seconds(20);
+constexpr absl::Duration kPatience = absl::Minutes(2);
 
 std::string SocketOf(const PostgresServer& server) {
   return absl::StrCat(server.socket_directory(), "/.s.PGSQL.5432");
@@ -122,6 +122,14 @@ absl::Status PostgresPair::Failover(absl::Duration withhold) {
   const absl::Status promoted = primary_->Promote();
   RetargetClients();  // Also when that took too long: it is the only server there is.
   return promoted;
+}
+
+std::vector<pid_t> PostgresPair::pids() const {
+  std::vector<pid_t> pids;
+  for (const auto* const server : {primary_.get(), standby_.get()}) {
+    if (server != nullptr) pids.push_back(server->pid());
+  }
+  return pids;
 }
 
 void PostgresPair::SetDiskFull(bool full) {

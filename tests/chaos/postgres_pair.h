@@ -55,6 +55,8 @@ class PostgresPair {
   int failovers() const { return failovers_; }
 
   testing::PostgresServer& primary() { return *primary_; }
+  // The postmasters that this process started and has not waited for.
+  std::vector<pid_t> pids() const;
   // To the primary itself, past the network.
   std::string DirectConninfo(absl::string_view user = "postgres") const;
 

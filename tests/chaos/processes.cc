@@ -2,9 +2,11 @@
 
 #include <csignal>
 #include <fstream>
+#include <set>
 #include <stdexcept>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +26,7 @@ using testing::ExitStatus;
 using testing::ProgramPath;
 using testing::Subprocess;
 
+constexpr absl::Duration kReapPause = absl::Seconds(1);
 constexpr absl::Duration kRestartPause = absl::Milliseconds(300);
 constexpr absl::Duration kDrainPatience = absl::Seconds(60);
 // Before --time-scale. Nobody attests that an agent was killed, and contracts wait for its session
@@ -261,8 +264,28 @@ void Processes::Start(Instance& instance) {
   Launch(instance, std::move(options));
 }
 
+void Processes::ReapInherited() const {
+  std::set<pid_t> others;  // Their owners wait for them.
+  for (const pid_t pid : postgres_->pids()) others.insert(pid);
+  const auto add = [&](const Program& program) {
+    if (program.process != nullptr) others.insert(program.process->pid());
+    others.insert(program.orphans.begin(), program.orphans.end());
+  };
+  add(pooler_);
+  for (const auto& coordinator : coordinators_) add(*coordinator);
+  for (const auto& instance : instances_) add(*instance);
+  // The children of this thread: other threads wait for their own.
+  for (const pid_t pid : ChildrenOf(getpid())) {
+    if (!others.contains(pid)) (void)waitpid(pid, nullptr, WNOHANG);
+  }
+}
+
 void Processes::Tick() {
   const absl::Time now = absl::Now();
+  if (now >= next_reap_) {
+    ReapInherited();
+    next_reap_ = now + kReapPause;
+  }
   const auto due = [&](Program& program) {
     if (program.running()) return false;
     // It ended by itself.

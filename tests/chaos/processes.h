@@ -95,6 +95,9 @@ class Processes {
   std::string log(const std::string& name) const { return directory_ + "/" + name + ".log"; }
 
  private:
+  // Waits for processes that ended and that this one inherited, e.g. the backends of a postmaster
+  // that was killed.
+  void ReapInherited() const;
   void Start(Coordinator& coordinator);
   void Start(Instance& instance);
   void Launch(Program& program, testing::SubprocessOptions options);
@@ -109,6 +112,7 @@ class Processes {
   Link* const app_wire_;
   Link* const pooler_wire_;
   bool instances_may_start_ = false;
+  absl::Time next_reap_ = absl::InfinitePast();
   Program pooler_{.name = "pooler"};
   std::vector<std::unique_ptr<Coordinator>> coordinators_;
   std::vector<std::unique_ptr<Instance>> instances_;
