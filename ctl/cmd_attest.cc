@@ -107,7 +107,7 @@ std::string Describe(const Attestation& a) {
                     each.used ? "" : absl::StrCat("; nothing that ", a.file.service, " uses"),
                     "\n");
   }
-  return Sanitize(text);
+  return SanitizeText(text);
 }
 
 std::string Json(const Attestation& a) {

@@ -19,7 +19,8 @@ std::string BlockedBy(const PendingMigration& m, const std::set<Version>& done_b
   }
   if (!m.needs_backfill.empty()) {
     return absl::StrCat("needs backfill ", absl::StrJoin(m.needs_backfill, ", "),
-                        ", which has not run");
+                        ", which is not done: `lockstep backfill get ", m.needs_backfill.front(),
+                        "` says why");
   }
   return "";
 }

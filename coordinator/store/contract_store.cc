@@ -20,7 +20,7 @@ using postgres::Value;
 constexpr char kFacts[] = R"sql(
 SELECT m.title, m.touches, m.phase = 'contract', h.version IS NOT NULL, c.inflight = m.version,
        coalesce(lockstep.next_violation(m.version),
-         (SELECT 'it needs backfill ' || string_agg(b, ', ') || ', which has not run'
+         (SELECT 'it needs backfill ' || string_agg(b, ', ') || ', which is not done'
             FROM unnest(m.needs_backfill) b
            WHERE NOT EXISTS (SELECT FROM lockstep.backfill f WHERE f.name = b AND f.state = 'done')),
          ''),

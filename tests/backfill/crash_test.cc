@@ -2,6 +2,7 @@
 // another seed: LOCKSTEP_BACKFILL_ROUNDS, LOCKSTEP_BACKFILL_SEED (docs/backfills.md).
 #include <cstdlib>
 #include <gtest/gtest.h>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -66,8 +67,9 @@ void RunRound(PostgresServer& server, bool durable, std::mt19937& random) {
   Cursors cursors(db);
   std::uniform_int_distribution<int> moment(5, 400);
   for (int tries = 0; tries < 50 && db.State("fill") != "done"; ++tries) {
-    const auto part = db.Grant();
-    ASSERT_TRUE(part.has_value());
+    // One that was given back rests for a moment.
+    std::optional<backfill::PartSpec> part;
+    ASSERT_TRUE(Eventually([&] { return (part = db.Grant()).has_value(); }));
     backfill::PartEnd end;
     std::thread runner([&] { end = db.Run(*part); });
     // A few strokes, then it is left to finish.

@@ -103,7 +103,9 @@ TEST(PlanTest, ABackfillThatHasNotRunBlocks) {
   needs.needs_backfill = {"job_a", "job_b"};
   const Plan plan = MakePlan(Input({Expand(1), needs, Expand(3)}), 0, false);
   EXPECT_EQ(Text(plan), "1 [2]");
-  EXPECT_EQ(plan.steps.back().why, "needs backfill job_a, job_b, which has not run");
+  EXPECT_EQ(
+      plan.steps.back().why,
+      "needs backfill job_a, job_b, which is not done: `lockstep backfill get job_a` says why");
   EXPECT_EQ(RunOf(plan), (coordinator::Run{1, 1}));
 }
 

@@ -25,7 +25,7 @@ v1::Backfill Running() {
 }
 
 TEST(BackfillView, ProgressIsABarWithWhatIsKnown) {
-  EXPECT_EQ(BackfillProgress(Running()), "█████░░░░░  51 %  5100 of 10000 rows  2300/s  eta 2s");
+  EXPECT_EQ(BackfillProgress(Running()), "█████░░░░░  51 %  5100 of 10000 rows  2300/s  eta 2.0 s");
   EXPECT_EQ(BackfillProgress(v1::Backfill()), "");
   EXPECT_EQ(ProgressBar(0), "░░░░░░░░░░");
   EXPECT_EQ(ProgressBar(2), "██████████");

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
+#include "ctl/service_lint.h"
 #include "engine/base/error_info.h"
 #include "engine/chain/analysis.h"
 
@@ -65,7 +66,7 @@ TEST(LintSarif, HasWhatItsSchemaRequires) {
   ASSERT_EQ(document["runs"].size(), 1);
   const json& run = document["runs"][0];
   EXPECT_EQ(run["tool"]["driver"]["name"], "lockstep");
-  EXPECT_EQ(run["tool"]["driver"]["rules"].size(), sql::AllRules().size());
+  EXPECT_EQ(run["tool"]["driver"]["rules"].size(), sql::AllRules().size() + ServiceRules().size());
   bool suppressed = false;
   for (const json& result : run["results"]) {
     ASSERT_TRUE(result["message"]["text"].is_string());
