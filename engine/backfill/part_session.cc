@@ -8,7 +8,6 @@
 #include "engine/apply/errors.h"
 #include "engine/apply/search_path.h"
 #include "engine/base/error_info.h"
-#include "engine/base/failpoint.h"
 #include "engine/base/status_macros.h"
 #include "engine/postgres/errors.h"
 
@@ -142,12 +141,7 @@ absl::StatusOr<int64_t> PartSession::RunStatement(const std::string& statement,
 absl::Status PartSession::CallAndCommit(const std::string& call, std::vector<Value> params) {
   params.insert(params.begin(), {Param(token_.epoch), Param(token_.lease_id)});
   RETURN_IF_ERROR(script().Execute(call, params).status());
-  LOCKSTEP_FAILPOINT("agent.backfill_before_commit", script().socket());
-  absl::Status committed = script().Execute("COMMIT").status();
-  if (LOCKSTEP_FAILPOINT_CUTS("agent.backfill_after_commit", script().socket())) {
-    committed = postgres::UnavailableError("the answer to the COMMIT was lost");
-  }
-  return committed;
+  return script().Execute("COMMIT").status();
 }
 
 absl::Status PartSession::Close(const Checkpoint& c) {
