@@ -126,6 +126,7 @@ RETURNS TABLE (version integer, title text, applied_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT m.version, m.title, h.applied_at FROM lockstep.migration m LEFT JOIN lockstep.history h USING (version)
    WHERE m.phase = 'contract' AND (h.version IS NOT NULL OR m.version = (SELECT c.inflight FROM lockstep.chain c))
+     AND m.version > coalesce(p_adapted_to, 0)  -- Else it concerns nobody, and need not be asked.
      AND lockstep.concerns(m.version, p_adapted_to, p_uses) ORDER BY m.version
 $$;
 
