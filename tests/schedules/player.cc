@@ -305,7 +305,7 @@ void Player::Inject(const Try& plan, const Attempt& attempt) {
       holder.RequestStop("the agent shuts down");
       break;
     case Fault::kTwin:
-      StartAnother(holder.spec(), attempt.slot);
+      StartTwin(plan, attempt.slot);
       break;
     case Fault::kNewLeader:
       ChangeLeader(attempt.token);
@@ -361,6 +361,16 @@ void Player::StartAnother(const apply::RunSpec& spec, int but) {
   (void)world_.signal().Await([&] { return holder.finished(); }, kHeadStart);
 }
 
+void Player::StartTwin(const Try& plan, int but) {
+  StartAnother(specs_.back(), but);
+  if (!other_.has_value()) return;
+  other_->twin = true;
+  // What it came for is done, and nobody keeps it waiting: it is refused before the first one goes on.
+  if (plan.point != Point::kAfterCommit) return;
+  const Holder& twin = world_.holder(other_->slot);
+  (void)world_.signal().Await([&] { return twin.finished(); }, kFreeRun);
+}
+
 void Player::EndOthers() {
   if (!other_.has_value()) return;
   const Attempt other = *std::exchange(other_, std::nullopt);
@@ -397,7 +407,7 @@ void Player::EndLingering() {
 void Player::Finish(const Attempt& attempt) {
   const auto result = world_.holder(attempt.slot).Take();
   if (!result.has_value()) return;
-  Count(*result);
+  Count(attempt, *result);
   if (attempt.silent) return;
   if (deposed_ != nullptr &&
       deposed_->operations
@@ -412,10 +422,10 @@ void Player::Finish(const Attempt& attempt) {
                                         ErrorOf(result->error));
 }
 
-void Player::Count(const apply::RunResult& result) {
+void Player::Count(const Attempt& attempt, const apply::RunResult& result) {
   const std::string reason = result.error.has_value() ? result.error->reason : "";
   if (reason == "FENCED") ++tally_.refused;
-  if (reason == "NOT_NEXT") ++tally_.twins_refused;
+  if (attempt.twin && (reason == "NOT_NEXT" || reason == "FENCED")) ++tally_.twins_refused;
   if (result.outcome == apply::RunOutcome::kUnknown) {
     ++tally_.unknown;
   } else if (reason == "COMMIT_IN_DOUBT") {

@@ -43,6 +43,7 @@ class Player {
     int slot = 0;
     coordinator::LeaseToken token;
     bool silent = false;
+    bool twin = false;  // Of a holder with the same token.
   };
 
   // To the next run, or to the end of the operation at its target: then absent.
@@ -61,14 +62,16 @@ class Player {
   bool MayLinger(const Try& plan, const Attempt& attempt);
   void ChangeLeader(const coordinator::LeaseToken& held);
   void Race(int microseconds, int slot);
+  // One with a token that is or was another's, not on slot `but`.
   void StartAnother(const apply::RunSpec& spec, int but);
+  void StartTwin(const Try& plan, int but);
   void Release(int slot);
   void AwaitEnd(int slot);
   void EndLingering();
   // Takes the result of a holder that has ended and, unless silent, reports it.
   void Finish(const Attempt& attempt);
   void EndOthers();
-  void Count(const apply::RunResult& result);
+  void Count(const Attempt& attempt, const apply::RunResult& result);
   void Happened(const Try& plan);
   std::optional<int> FreeSlot(int but) const;
 

@@ -192,6 +192,8 @@ BEGIN
     state = CASE WHEN p_done THEN 'done' ELSE x.state END, ended_at = CASE WHEN p_done THEN clock_timestamp() END,
     lease_id = CASE WHEN p_done THEN NULL ELSE x.lease_id END
    WHERE x.epoch = p_epoch;
+  -- Whoever walked the range says so, and nobody would come back to it: a crash must not lose its end.
+  IF p_done THEN PERFORM lockstep.backfill_durable(); END IF;
 END $$;
 
 -- Says that a holder is alive although it does nothing, and why. Returns what it has to know.
