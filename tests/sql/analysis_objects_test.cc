@@ -34,6 +34,7 @@ class Analysed {
     database_ = analyzer.database();
   }
 
+  const FileAnalysis& file() const { return file_; }
   const StatementFacts& facts() const { return file_.statements.back(); }
   const model::Database& database() const { return database_; }
 
@@ -102,6 +103,20 @@ TEST(ViewAnalysis, ReplacingLocksTheViewAndReadsAnew) {
   EXPECT_EQ(made.Lock("seat"), "ACCESS SHARE");
   EXPECT_FALSE(made.Relation("front")->view_reads.contains({"public", "open_seat"}));
   EXPECT_EQ(made.Relation("front")->columns.size(), 2U);
+}
+
+// PostgreSQL refuses to change a column while a view reads it: the order of the two matters.
+TEST(ViewAnalysis, AViewThatGoesOrChangesConflictsWithChangesOfWhatItRead) {
+  const Analysed column(kSeats, "ALTER TABLE seat ALTER row_no TYPE bigint");
+  const Analysed other(kSeats, "ALTER TABLE seat ALTER holder TYPE varchar(9)");
+  for (const char* const sql :
+       {"DROP VIEW open_seat CASCADE",
+        "CREATE OR REPLACE VIEW open_seat AS SELECT id, 0 AS row_no FROM seat"}) {
+    const Analysed view(kSeats, sql);
+    EXPECT_TRUE(Conflict(view.file(), column.file())) << sql;
+    EXPECT_TRUE(Conflict(column.file(), view.file())) << sql;
+    EXPECT_FALSE(Conflict(view.file(), other.file())) << sql;
+  }
 }
 
 TEST(ViewAnalysis, RefreshReadsWhatStandsBelowTheViews) {
@@ -300,6 +315,25 @@ TEST(ObjectAnalysis, CascadeOfASchemaTakesAllOfIt) {
   EXPECT_EQ(made.Lock("seat"), "ACCESS EXCLUSIVE");
   EXPECT_EQ(made.Relation("seat")->FindColumn("k"), nullptr);
   EXPECT_FALSE(made.database().schemas.contains("hall"));
+}
+
+TEST(ObjectAnalysis, StatisticsAreFoundByTheNameThatTheyHave) {
+  const std::string made =
+      "CREATE SCHEMA app; CREATE TABLE seat(a int, b int); CREATE STATISTICS st ON a, b FROM seat;";
+  EXPECT_EQ(Analysed(made, "DROP STATISTICS st").Lock("seat"), "SHARE UPDATE EXCLUSIVE");
+  EXPECT_EQ(
+      Analysed(made + "ALTER STATISTICS st RENAME TO st2;", "DROP STATISTICS st2").Lock("seat"),
+      "SHARE UPDATE EXCLUSIVE");
+  EXPECT_EQ(
+      Analysed(made + "ALTER STATISTICS st SET SCHEMA app;", "DROP STATISTICS app.st").Lock("seat"),
+      "SHARE UPDATE EXCLUSIVE");
+  EXPECT_EQ(Analysed(made + "ALTER TABLE seat SET SCHEMA app;", "DROP STATISTICS st")
+                .TouchOf("app", "seat")
+                ->lock,
+            LockMode::kShareUpdateExclusive);
+  EXPECT_EQ(Analysed(made + "ALTER STATISTICS st RENAME TO st2;", "DROP STATISTICS IF EXISTS st")
+                .Lock("seat"),
+            "none");
 }
 
 TEST(ObjectAnalysis, ASequenceIsLockedAgainstNextvalOnly) {

@@ -126,15 +126,19 @@ void DropPublication(const std::string& name, StatementContext& context) {
 
 void DropOther(absl::string_view kind, Node object, StatementContext& context) {
   const Node names = object.As("ObjectWithArgs")["objname"];
-  const Name name = context.db.NameForNew(model::NameOf(names ? names : object));
+  const Name written = model::NameOf(names ? names : object);
   // Statistics change plans only.
   if (kind == "OBJECT_STATISTIC_EXT") {
-    if (const auto found = context.db.statistics.find(name); found != context.db.statistics.end()) {
-      context.Lock(context.Resolve(found->second), LockMode::kShareUpdateExclusive);
-      context.db.statistics.erase(found);
+    const auto known = context.db.FindStatistics(written);
+    if (known.has_value()) {
+      const Name table = context.db.statistics.at(*known);
+      context.Lock(context.Resolve(table), LockMode::kShareUpdateExclusive);
+      context.db.statistics.erase(*known);
     }
-    return context.TouchesObject(ObjectClass::kOther, name, Effect::kAlter);
+    return context.TouchesObject(ObjectClass::kOther,
+                                 known.value_or(context.db.NameForNew(written)), Effect::kAlter);
   }
+  const Name name = context.db.NameForNew(written);
   context.TouchesObject(ObjectClass::kOther, name, Effect::kBreak);
   context.Strengthen(Phase::kContract, ContractKind::kRemove);
 }

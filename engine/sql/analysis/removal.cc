@@ -65,6 +65,7 @@ class Removal {
       ClaimPartner(other->name);
     }
     if (relation.is_partition) ClaimParents(relation);
+    TouchSources(relation, context_);
   }
 
   // The other side of a foreign key: its triggers go.
@@ -99,6 +100,16 @@ class Removal {
 };
 
 }  // namespace
+
+void TouchSources(const Relation& view, StatementContext& context) {
+  for (const auto& [name, columns] : view.view_reads) {
+    const Relation* source = context.Find(name);
+    if (source == nullptr) continue;
+    for (const std::string& column : columns) {
+      if (!column.empty()) context.Touches(*source, column, Effect::kRead);
+    }
+  }
+}
 
 void RemoveRelations(const std::vector<Name>& names, bool cascade, StatementContext& context) {
   Removal(cascade, context).Run(names);

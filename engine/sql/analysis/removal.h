@@ -17,6 +17,10 @@ namespace lockstep::sql {
 void RemoveRelations(const std::vector<model::Name>& names, bool cascade,
                      StatementContext& context);
 
+// The columns that `view` reads until it is dropped or replaced: who changes one of them has to
+// know which comes first.
+void TouchSources(const model::Relation& view, StatementContext& context);
+
 // The objects of a DropStmt that are relations: what exists or may exist. A guarded statement that
 // finds none of them is marked as doing nothing.
 std::vector<model::Name> RelationsToDrop(Node drop_statement, StatementContext& context);

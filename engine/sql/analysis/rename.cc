@@ -225,6 +225,13 @@ void RenameInternal(Node statement, StatementContext& context) {
   context.TouchesObject(ObjectClass::kOther, model::NameOf(statement["object"]), Effect::kAlter);
 }
 
+void RenameStatistics(Node statement, StatementContext& context) {
+  if (const auto known = context.db.FindStatistics(model::NameOf(statement["object"]))) {
+    MoveStatistics(*known, {known->schema, std::string(statement["newname"].text())}, context);
+  }
+  RenameInternal(statement, context);
+}
+
 void RenameOther(Node statement, StatementContext& context) {
   Node object = statement["object"];
   if (const Node with_arguments = object.As("ObjectWithArgs")) object = with_arguments["objname"];
@@ -265,7 +272,7 @@ constexpr Row kRows[] = {
     {"OBJECT_ROLE", RenameClusterWide},
     {"OBJECT_DATABASE", RenameClusterWide},
     {"OBJECT_TABLESPACE", RenameClusterWide},
-    {"OBJECT_STATISTIC_EXT", RenameInternal},
+    {"OBJECT_STATISTIC_EXT", RenameStatistics},
     {"OBJECT_OPCLASS", RenameInternal},
     {"OBJECT_OPFAMILY", RenameInternal},
     {"OBJECT_EVENT_TRIGGER", RenameInternal},
@@ -275,6 +282,12 @@ constexpr Row kRows[] = {
 };
 
 }  // namespace
+
+void MoveStatistics(const Name& from, const Name& to, StatementContext& context) {
+  auto moved = context.db.statistics.extract(from);
+  moved.key() = to;
+  context.db.statistics.insert(std::move(moved));
+}
 
 void AnalyzeRename(Node statement, StatementContext& context) {
   if (statement["missing_ok"].flag()) context.facts.guard = Guard::kIfExists;

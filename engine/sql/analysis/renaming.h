@@ -24,6 +24,9 @@ void MoveType(const model::Name& from, const model::Name& to, StatementContext& 
 void MoveFunction(Node with_arguments, const std::string& schema, const std::string& name,
                   StatementContext& context);
 
+// Extended statistics have another name: a later DROP has to find their table.
+void MoveStatistics(const model::Name& from, const model::Name& to, StatementContext& context);
+
 // A constraint has another name. Its table is locked by the caller.
 void RenameConstraint(model::Relation& relation, const std::string& from, const std::string& to,
                       Node at, StatementContext& context);

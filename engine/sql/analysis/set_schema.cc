@@ -63,6 +63,9 @@ void AnalyzeSetSchema(Node statement, StatementContext& context) {
     return MoveType(from, to, context);
   }
   if (type == "OBJECT_STATISTIC_EXT") {
+    if (const auto known = context.db.FindStatistics(written)) {
+      MoveStatistics(*known, {schema, known->name}, context);
+    }
     return context.TouchesObject(ObjectClass::kOther, written, Effect::kAlter);
   }
   ReportRenamed(type == "OBJECT_EXTENSION" ? ObjectClass::kExtension : ObjectClass::kOther, written,

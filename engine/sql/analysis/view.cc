@@ -59,6 +59,7 @@ std::string Incompatibility(const Relation& view, const std::vector<Column>& col
 void ReplaceView(Relation& view, Node statement, QueryReads reads, StatementContext& context) {
   auto columns = ColumnsOfView(statement, context.db);
   context.Lock(view, LockMode::kAccessExclusive);
+  TouchSources(view, context);
   const std::string why =
       view.complete && columns.has_value() ? Incompatibility(view, *columns) : "";
   if (why.empty()) {

@@ -133,6 +133,16 @@ std::vector<Function>* Database::FindFunctions(const Name& written) {
   return Resolve(functions, written, search_path);
 }
 
+std::optional<Name> Database::FindStatistics(const Name& written) const {
+  if (!written.schema.empty()) {
+    return statistics.contains(written) ? std::optional(written) : std::nullopt;
+  }
+  for (const std::string& schema : search_path) {
+    if (Name name{schema, written.name}; statistics.contains(name)) return name;
+  }
+  return std::nullopt;
+}
+
 Name Database::NameForNew(const Name& written) const {
   if (!written.schema.empty() || search_path.empty()) return written;
   return {.schema = search_path.front(), .name = written.name};

@@ -245,6 +245,8 @@ class Database {
   TypeDefinition* FindType(const Name& written);
   const TypeDefinition* FindType(const Name& written) const;
   std::vector<Function>* FindFunctions(const Name& written);
+  // The full name of extended statistics that are known.
+  std::optional<Name> FindStatistics(const Name& written) const;
 
   // Where an object that is created under `written` goes: its schema, or the first one of
   // search_path.

@@ -95,3 +95,11 @@ ALTER STATISTICS t_st RENAME TO t_st2;
 
 -- form: drop-statistics
 DROP STATISTICS t_st;
+
+-- form: drop-renamed-statistics
+ALTER STATISTICS t_st RENAME TO t_st2;
+DROP STATISTICS t_st2;
+
+-- form: drop-moved-statistics
+ALTER STATISTICS t_st SET SCHEMA public;
+DROP STATISTICS public.t_st;
