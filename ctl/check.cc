@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -16,8 +17,9 @@
 #include "engine/base/error_info.h"
 #include "engine/base/file.h"
 #include "engine/base/status_macros.h"
-#include "engine/chain/coverage.h"
+#include "engine/chain/backfill_lint.h"
 #include "engine/chain/directory.h"
+#include "engine/chain/lint_file.h"
 #include "engine/chain/service_file.h"
 #include "engine/sql/preamble.h"
 
@@ -90,20 +92,32 @@ absl::Status CheckServices(const std::string& directory, ProjectReport* report) 
   return absl::OkStatus();
 }
 
-// Rows that are written while a backfill runs, and that nobody is known to fill.
-void CheckBackfills(const chain::Chain& chain, std::vector<absl::Status>* findings) {
-  for (const chain::Backfill& job : chain.backfills) {
-    const std::vector<std::string> columns = chain::UncoveredColumns(job, chain.migrations);
-    if (columns.empty()) continue;
-    findings->push_back(base::MakeError(
-        absl::StatusCode::kInvalidArgument, "BACKFILL_NOT_COVERED",
-        absl::StrCat(job.file, ": nobody fills ", absl::StrJoin(columns, ", "), " in rows of ",
-                     job.table, " that are written while it runs"),
-        {{"file", job.file}},
-        absl::StrCat("a trigger or a default up to version ", job.after,
-                     ", `lockstep new TITLE --dual-write`, or, when the application writes it, a "
-                     "line `-- lockstep:dual-write WHO`")));
+// Rows that are written while a backfill runs, and that nobody is known to fill: as lint sees it.
+absl::Status CheckBackfills(const std::string& directory, const chain::Chain& chain,
+                            std::vector<absl::Status>* findings) {
+  ASSIGN_OR_RETURN(const chain::LintSettings settings, chain::LoadLintSettings(directory));
+  sql::model::Database empty;
+  empty.complete = true;
+  empty.server_version = settings.postgres * 10000;
+  const auto found = chain::LintBackfills(chain.backfills, chain.migrations, {}, std::move(empty));
+  for (size_t i = 0; i < found.size(); ++i) {
+    for (const sql::Finding& finding : found[i]) {
+      if (finding.rule != sql::Rule::kBackfillNotCovered || !finding.allowed.empty() ||
+          !chain::SeverityOf(settings, finding.rule).has_value()) {
+        continue;
+      }
+      const chain::Backfill& job = chain.backfills[i];
+      const sql::LineColumn place = sql::PositionOf(job.sql, finding.offset);
+      findings->push_back(base::MakeError(
+          absl::StatusCode::kInvalidArgument, "BACKFILL_NOT_COVERED",
+          absl::StrCat(job.file, ":", place.line, ":", place.column, ": ", finding.message),
+          {{"file", job.file},
+           {"line", absl::StrCat(place.line)},
+           {"column", absl::StrCat(place.column)}},
+          finding.hint));
+    }
   }
+  return absl::OkStatus();
 }
 
 // "services" beside the migrations directory; "" when there is none.
@@ -125,6 +139,30 @@ void AddNotice(const chain::Migration& migration, sql::LeftOutKind kind, absl::s
   notices->push_back(absl::StrCat("note: ", migration.file, ": ", sql::LinesOf(parts), why));
 }
 
+// Reads the SQL files of a directory, where it can be read; those that are refused, but for
+// `first`, are added to `refused`.
+template <typename File>
+void ReadEach(const std::string& directory, const absl::Status& first,
+              absl::StatusOr<File> (*read)(absl::string_view, absl::string_view),
+              std::vector<File>* files, std::vector<absl::Status>* refused) {
+  const auto names = NamesIn(directory);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    // Of a name that is none of a migration the chain has said so.
+    const bool named = !std::is_same_v<File, chain::Migration> || chain::ParseFileName(name);
+    if (name[0] == '.' || !absl::EndsWith(name, ".sql") || !named) continue;
+    const std::string path = (std::filesystem::path(directory) / name).string();
+    const auto bytes = base::ReadFile(path, chain::kMaxMigrationBytes);
+    if (!bytes.ok()) continue;
+    auto file = read(path, *bytes);
+    if (file.ok()) {
+      files->push_back(*std::move(file));
+    } else if (file.status() != first) {
+      refused->push_back(file.status());
+    }
+  }
+}
+
 }  // namespace
 
 bool IsFileFinding(const absl::Status& status) {
@@ -135,20 +173,9 @@ bool IsFileFinding(const absl::Status& status) {
 // Loading stops at the first error; who checks wants to know of every file.
 FilesRead ReadEachFile(const std::string& directory, const absl::Status& first) {
   FilesRead read{.refused = {first}};
-  const auto names = NamesIn(directory);
-  if (!names.ok()) return read;
-  for (const std::string& name : *names) {
-    if (!absl::EndsWith(name, ".sql") || !chain::ParseFileName(name).has_value()) continue;
-    const std::string path = (std::filesystem::path(directory) / name).string();
-    const auto bytes = base::ReadFile(path, chain::kMaxMigrationBytes);
-    if (!bytes.ok()) continue;
-    auto migration = chain::ReadMigration(path, *bytes);
-    if (migration.ok()) {
-      read.migrations.push_back(*std::move(migration));
-    } else if (migration.status() != first) {
-      read.refused.push_back(migration.status());
-    }
-  }
+  ReadEach(directory, first, chain::ReadMigration, &read.migrations, &read.refused);
+  const auto folder = std::filesystem::path(directory) / chain::kBackfillsFolder;
+  ReadEach(folder.string(), first, chain::ReadBackfill, &read.backfills, &read.refused);
   std::stable_sort(
       read.migrations.begin(), read.migrations.end(),
       [](const chain::Migration& a, const chain::Migration& b) { return a.version < b.version; });
@@ -163,7 +190,9 @@ absl::StatusOr<ProjectReport> CheckProject(const std::string& migrations,
     const absl::Status sum = CheckLocalSum(migrations, *chain);
     if (!sum.ok() && !IsFileFinding(sum)) return sum;
     if (!sum.ok()) report.findings.push_back(sum);
-    CheckBackfills(*chain, &report.findings);
+    const absl::Status judged = CheckBackfills(migrations, *chain, &report.findings);
+    if (!judged.ok() && !IsFileFinding(judged)) return judged;
+    if (!judged.ok()) report.findings.push_back(judged);
     report.chain = *std::move(chain);
   } else {
     if (!IsFileFinding(chain.status())) return chain.status();

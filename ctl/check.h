@@ -31,10 +31,11 @@ absl::StatusOr<ProjectReport> CheckProject(const std::string& migrations,
 bool IsFileFinding(const absl::Status& status);
 
 // A directory whose chain cannot be loaded because of `first`: what is wrong with each file,
-// `first` included, and the migrations that can be read, by version.
+// `first` included, and what can be read: migrations by version, backfills by name.
 struct FilesRead {
   std::vector<absl::Status> refused;
   std::vector<chain::Migration> migrations;
+  std::vector<chain::Backfill> backfills;
 };
 FilesRead ReadEachFile(const std::string& directory, const absl::Status& first);
 

@@ -14,6 +14,7 @@
 #include "ctl/sanitize.h"
 #include "ctl/service_lint.h"
 #include "engine/base/status_macros.h"
+#include "engine/chain/directory.h"
 
 namespace lockstep::ctl {
 namespace {
@@ -27,24 +28,37 @@ absl::StatusOr<int> Explain(Context& context, const std::string& id) {
     console.Data(context.flags.json ? RulesJson() : RulesText(console.out_style(), width));
     return kExitDone;
   }
-  const std::optional<sql::RuleInfo> of_service = FindServiceRule(id);
   const std::optional<sql::Rule> rule = sql::FindRule(id);
-  if (!rule.has_value() && !of_service.has_value()) {
+  if (!rule.has_value()) {
     return UsageError(absl::StrCat("there is no rule \"", Sanitize(id), "\""),
                       "`lockstep lint --explain all` lists them");
   }
-  const sql::RuleInfo info = rule.has_value() ? sql::InfoOf(*rule) : *of_service;
+  const sql::RuleInfo& info = sql::InfoOf(*rule);
   console.Data(context.flags.json ? RuleJson(info) : RuleText(info, console.out_style(), width));
   return kExitDone;
 }
 
-// Beside the first file that is named, unless a directory is.
+// Beside the first file that is named, unless a directory is; a backfill lies one folder below.
 std::string DirectoryOf(const Arguments& arguments) {
   if (arguments.Has("--migrations") || arguments.list().empty()) {
     return MigrationsDirectory(arguments);
   }
-  const std::string parent = std::filesystem::path(arguments.list().front()).parent_path().string();
-  return parent.empty() ? "." : parent;
+  std::filesystem::path parent = std::filesystem::path(arguments.list().front()).parent_path();
+  if (parent.filename() == chain::kBackfillsFolder) parent = parent.parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
+// Findings in other files than those of the chain have the severity that the project says.
+void ApplySettings(const chain::LintSettings& settings, LintReport* report) {
+  std::erase_if(report->findings, [&](LintFinding& finding) {
+    const std::optional<sql::Rule> rule = sql::FindRule(finding.rule);
+    if (!rule.has_value()) return false;
+    const sql::RuleSubject about = sql::InfoOf(*rule).about;
+    if (about != sql::RuleSubject::kServiceFile && about != sql::RuleSubject::kFleet) return false;
+    const std::optional<Severity> severity = chain::SeverityOf(settings, *rule);
+    finding.severity = severity.value_or(finding.severity);
+    return !severity.has_value();
+  });
 }
 
 absl::StatusOr<LintOptions> ReadOptions(const Arguments& arguments) {
@@ -132,6 +146,7 @@ absl::StatusOr<int> RunLint(Context& context, const Arguments& arguments) {
   if (services.empty() && options.files.empty()) services = ServiceFilesBeside(options.directory);
   RETURN_IF_ERROR(LintServiceFiles(options.directory, services, options.settings, &report));
   if (arguments.Has("--fleet")) RETURN_IF_ERROR(LintFleet(context.client, &report));
+  ApplySettings(options.settings, &report);
   const std::optional<Severity> worst = WorstOf(report);
   RETURN_IF_ERROR(Show(context, arguments, std::move(report)));
   const std::optional<Severity> fail_on = options.settings.fail_on;

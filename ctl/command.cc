@@ -70,10 +70,10 @@ constexpr Command kCommands[] = {
      .text = "Judges each statement against what exists when it runs: the tables that the files\n"
              "before it make, or the live catalog with --database. What a file creates itself\n"
              "can hurt nobody. Without FILE all files that are not applied are judged; a file\n"
-             "named may also be none of the chain. Service files beside the migrations are judged\n"
-             "with them: whether what they use exists. Errors exit with 3, but not those that only\n"
-             "wait for the fleet. lint.yaml beside the migrations sets fail-on, postgres and\n"
-             "the severity of rules. -o may also be text, sarif or github.",
+             "named may also be none of the chain. Backfills are judged with it, and service\n"
+             "files beside the migrations: whether what they use exists. Errors exit with 3, but\n"
+             "not those that only wait for the fleet. lint.yaml beside the migrations sets\n"
+             "fail-on, postgres and the severity of rules. -o may also be text, sarif or github.",
      .flags = kLintFlags,
      .argument = "FILE",
      .argument_list = true,

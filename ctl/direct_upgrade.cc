@@ -121,7 +121,8 @@ absl::Status FinishOthers(Context& context, Direct& direct) {
 
 absl::Status Publish(Context& context, Direct& direct, const chain::Chain& local,
                      v1::LintMode lint) {
-  ASSIGN_OR_RETURN(const v1::PublishChainResponse published, direct.Publish(local, Actor(), lint));
+  ASSIGN_OR_RETURN(v1::PublishChainResponse published, direct.Publish(local, Actor(), lint));
+  AddBackfillFindings(local, &published);
   SayFindings(context.console, published.findings());
   if (!published.added().empty()) {
     context.console.Say(

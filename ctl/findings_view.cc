@@ -1,7 +1,10 @@
 #include "ctl/findings_view.h"
 
+#include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -11,6 +14,8 @@
 #include "ctl/sanitize.h"
 #include "ctl/table.h"
 #include "engine/base/error_info.h"
+#include "engine/chain/backfill_lint.h"
+#include "engine/chain/directory.h"
 
 namespace lockstep::ctl {
 namespace {
@@ -24,6 +29,18 @@ absl::string_view SeverityWord(v1::Severity severity) {
     default:
       return "info";
   }
+}
+
+v1::Severity WireSeverity(sql::Severity severity) {
+  switch (severity) {
+    case sql::Severity::kError:
+      return v1::SEVERITY_ERROR;
+    case sql::Severity::kWarning:
+      return v1::SEVERITY_WARNING;
+    case sql::Severity::kInfo:
+      break;
+  }
+  return v1::SEVERITY_INFO;
 }
 
 std::string PlaceOf(const v1::Finding& finding) {
@@ -75,6 +92,32 @@ absl::StatusOr<v1::LintMode> LintModeOf(const Arguments& arguments) {
   if (word == "warn") return v1::LINT_MODE_WARN;
   if (word == "off") return v1::LINT_MODE_OFF;
   return UsageError(absl::StrCat("--lint is error, warn or off, not \"", word, "\""));
+}
+
+void AddBackfillFindings(const chain::Chain& local, v1::PublishChainResponse* response) {
+  const auto& added = response->added_backfills();
+  std::vector<chain::Backfill> jobs = local.backfills;
+  std::erase_if(jobs, [&](const chain::Backfill& job) {
+    return std::find(added.begin(), added.end(), job.name) == added.end();
+  });
+  sql::model::Database empty;
+  empty.complete = true;
+  const auto found = chain::LintBackfills(jobs, local.migrations, {}, std::move(empty));
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    for (const sql::Finding& from : found[i]) {
+      const sql::LineColumn place = sql::PositionOf(jobs[i].sql, from.offset);
+      v1::Finding& finding = *response->add_findings();
+      finding.set_rule(std::string(sql::InfoOf(from.rule).id));
+      finding.set_severity(WireSeverity(from.severity));
+      finding.set_file(absl::StrCat(chain::kBackfillsFolder, "/", jobs[i].name, ".sql"));
+      finding.set_line(place.line);
+      finding.set_column(place.column);
+      finding.set_message(from.message);
+      finding.set_hint(from.hint);
+      finding.set_object(from.object);
+      finding.set_allowed(from.allowed);
+    }
+  }
 }
 
 void SayFindings(Console& console, const Findings& findings) {

@@ -13,6 +13,7 @@
 #include "ctl/arguments.h"
 #include "ctl/console.h"
 #include "ctl/style.h"
+#include "engine/chain/chain.h"
 
 namespace lockstep::ctl {
 
@@ -23,6 +24,10 @@ inline constexpr int kMaxToldFindings = 50;
 
 // The level of --lint; LINT_MODE_UNSPECIFIED without the flag. A usage error for another word.
 absl::StatusOr<v1::LintMode> LintModeOf(const Arguments& arguments);
+
+// Adds what lint finds in the backfills that were added, as `local` has them. The coordinator
+// judges migrations alone, so nothing of it blocks.
+void AddBackfillFindings(const chain::Chain& local, v1::PublishChainResponse* response);
 
 // Tells warnings and errors on the console, one a line: "warning: FILE:3:1: MESSAGE [rule]".
 void SayFindings(Console& console, const Findings& findings);

@@ -13,8 +13,8 @@
 #include "lockstep/v1/status.grpc.pb.h"
 
 #include "ctl/fleet_listing.h"
-#include "ctl/service_lint.h"
 #include "engine/base/status_macros.h"
+#include "engine/sql/rules/rule.h"
 
 namespace lockstep::ctl {
 namespace {
@@ -54,7 +54,7 @@ bool Counts(const v1::InstanceStatus& instance) {
 }
 
 LintFinding FindingOf(const LintedFile& file, const std::string& build, const Concerned& who) {
-  const sql::RuleInfo rule = *FindServiceRule("concerns-live-build");
+  const sql::RuleInfo& rule = sql::InfoOf(sql::Rule::kConcernsLiveBuild);
   return {
       .rule = std::string(rule.id),
       .severity = rule.severity,

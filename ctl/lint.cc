@@ -15,6 +15,7 @@
 #include "engine/base/file.h"
 #include "engine/base/status_macros.h"
 #include "engine/chain/analysis.h"
+#include "engine/chain/backfill_lint.h"
 #include "engine/chain/directory.h"
 
 namespace lockstep::ctl {
@@ -54,24 +55,30 @@ class Linter {
     absl::StatusOr<chain::Chain> chain = LoadLocalChain(options_.directory);
     if (chain.ok()) {
       migrations_ = std::move(chain->migrations);
+      backfills_ = std::move(chain->backfills);
     } else {
       if (!IsFileFinding(chain.status())) return chain.status();
       const FilesRead read = ReadEachFile(options_.directory, chain.status());
       for (const absl::Status& refused : read.refused) Refuse(refused);
       migrations_ = read.migrations;
+      backfills_ = read.backfills;
       whole_ = false;
     }
-    for (const std::string& file : options_.files) {
-      const auto found = std::find_if(
-          migrations_.begin(), migrations_.end(),
-          [&](const Migration& migration) { return Real(migration.file) == Real(file); });
-      if (found == migrations_.end()) {
-        alone_.push_back(file);
-      } else {
-        wanted_.insert(found->version);
-      }
-    }
+    for (const std::string& file : options_.files) Want(file);
     return absl::OkStatus();
+  }
+
+  void Want(const std::string& file) {
+    const auto is_it = [&](const auto& other) { return Real(other.file) == Real(file); };
+    if (const auto m = std::find_if(migrations_.begin(), migrations_.end(), is_it);
+        m != migrations_.end()) {
+      wanted_.insert(m->version);
+    } else if (const auto b = std::find_if(backfills_.begin(), backfills_.end(), is_it);
+               b != backfills_.end()) {
+      wanted_backfills_.insert(b->name);
+    } else {
+      alone_.push_back(file);
+    }
   }
 
   // Who names files wants to know of these; of the others only that they cannot be told.
@@ -99,6 +106,7 @@ class Linter {
     ASSIGN_OR_RETURN(LiveDatabase live,
                      ReadLiveDatabase(options_.database, options_.applied.has_value()));
     applied_ = std::move(live.applied);
+    started_ = std::move(live.started);
     if (options_.applied.has_value()) {
       applied_.clear();
       for (Version version = 1; version <= *options_.applied; ++version) applied_.insert(version);
@@ -149,6 +157,9 @@ class Linter {
       database.complete = whole_;
       analyzer_ = sql::Analyzer(std::move(database));
     }
+    const std::vector<chain::Backfill> jobs = BackfillsToLint();
+    const sql::model::Database exists =
+        jobs.empty() ? sql::model::Database() : analyzer_.database();
     for (const Migration& migration : migrations_) {
       const bool wanted = wanted_.contains(migration.version);
       if (applied_.contains(migration.version)) {
@@ -163,11 +174,32 @@ class Linter {
         ++analysed_;
       }
     }
+    auto found = chain::LintBackfills(jobs, migrations_, applied_, exists);
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      chain::ApplySettings(options_.settings, &found[i]);
+      AddToReport(jobs[i], found[i], &report_);
+    }
+  }
+
+  // Those that may still be changed, and of these those that are named where any file is.
+  std::vector<chain::Backfill> BackfillsToLint() {
+    std::vector<chain::Backfill> jobs;
+    for (const chain::Backfill& job : backfills_) {
+      const bool wanted = wanted_backfills_.contains(job.name);
+      if (!options_.files.empty() && !wanted) continue;
+      if (!started_.contains(job.name)) {
+        jobs.push_back(job);
+      } else if (wanted) {
+        report_.notes.push_back(
+            absl::StrCat(job.file, " was started already: it cannot be changed any more"));
+      }
+    }
+    return jobs;
   }
 
   void Judge(sql::Analyzer* analyzer, const Migration& migration) {
     sql::FileAnalysis analysis = chain::AnalyzeMigration(analyzer, migration);
-    chain::ApplySettings(options_.settings, &analysis);
+    chain::ApplySettings(options_.settings, &analysis.findings);
     // On what files before it in this run create nothing is found that could be allowed.
     if (analysed_ > 0) {
       std::erase_if(analysis.findings, [](const sql::Finding& finding) {
@@ -187,11 +219,14 @@ class Linter {
   const LintOptions& options_;
   LintReport report_;
   std::vector<Migration> migrations_;
-  bool whole_ = true;               // All files of the chain could be read.
-  std::set<Version> wanted_;        // Files that were named and are of the chain.
+  std::vector<chain::Backfill> backfills_;
+  bool whole_ = true;         // All files of the chain could be read.
+  std::set<Version> wanted_;  // Files that were named and are of the chain.
+  std::set<std::string> wanted_backfills_;
   std::vector<std::string> alone_;  // And those that are not.
   std::set<Version> applied_;
-  int analysed_ = 0;  // Files that the analyser went through and that are not applied.
+  std::set<std::string> started_;  // Backfills.
+  int analysed_ = 0;               // Files that the analyser went through and that are not applied.
   sql::Analyzer analyzer_;
 };
 

@@ -15,8 +15,9 @@ namespace lockstep::ctl {
 
 struct LintOptions {
   std::string directory;
-  // Those that are judged; empty: all that are not applied. One that is no migration of the
-  // directory's chain is judged by itself, against a database of which nothing is known.
+  // Those that are judged, migrations or backfills; empty: all that are not applied, and all
+  // backfills that were not started. One that is none of the directory's chain is judged as a
+  // migration by itself, against a database of which nothing is known.
   std::vector<std::string> files;
   // The live catalog that they are judged against; "": what the chain's earlier files make.
   std::string database;

@@ -1,5 +1,6 @@
 #include "ctl/lint_database.h"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,21 @@ absl::StatusOr<Lockstep> FindLockstep(Connection& connection) {
   return Lockstep{.there = true, .readable = result.only().Bool(0)};
 }
 
+// None where the role may not read them, or an older schema has none.
+absl::StatusOr<std::set<std::string>> ReadStarted(Connection& connection) {
+  std::set<std::string> started;
+  ASSIGN_OR_RETURN(const Result readable,
+                   connection.Query("SELECT coalesce(pg_catalog.has_table_privilege("
+                                    "  pg_catalog.to_regclass('lockstep.backfill')::pg_catalog.oid,"
+                                    "  'SELECT'), false)"));
+  if (!readable.only().Bool(0)) return started;
+  ASSIGN_OR_RETURN(const Result result,
+                   connection.Query("SELECT b.name FROM lockstep.backfill b"
+                                    " WHERE b.state <> 'not run' OR b.started_at IS NOT NULL"));
+  for (const postgres::Row& row : result.rows) started.insert(row.Text(0));
+  return started;
+}
+
 }  // namespace
 
 absl::StatusOr<LiveDatabase> ReadLiveDatabase(const std::string& conninfo, bool catalog_only) {
@@ -52,6 +68,7 @@ absl::StatusOr<LiveDatabase> ReadLiveDatabase(const std::string& conninfo, bool 
     ASSIGN_OR_RETURN(const Result history,
                      connection->Query("SELECT h.version FROM lockstep.history h"));
     for (const postgres::Row& row : history.rows) live.applied.insert(row.Int(0));
+    ASSIGN_OR_RETURN(live.started, ReadStarted(*connection));
   } else if (lockstep.there && !catalog_only) {
     return base::MakeError(absl::StatusCode::kPermissionDenied, "PERMISSION",
                            "this role may not read which versions are applied", {},

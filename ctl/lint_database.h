@@ -16,6 +16,8 @@ struct LiveDatabase {
   sql::model::Database catalog;
   // Versions that are applied; a contract may be missing below the newest.
   std::set<chain::Version> applied;
+  // Backfills that were started once: their files cannot be changed any more.
+  std::set<std::string> started;
 };
 
 // Reads the catalog and, unless `catalog_only`, what schema lockstep says is applied: nothing when

@@ -8,7 +8,6 @@
 #include "nlohmann/json.hpp"
 
 #include "ctl/lint_view.h"
-#include "ctl/service_lint.h"
 
 namespace lockstep::ctl {
 namespace {
@@ -163,9 +162,10 @@ std::string GithubProperty(absl::string_view text) {
 }  // namespace
 
 std::string LintJson(const LintReport& report) {
-  Json document = {{"findings", Json::array()},   {"files", Json::array()},
-                   {"notes", report.notes},       {"applied", report.applied},
-                   {"postgres", report.postgres}, {"catalog", report.catalog}};
+  Json document = {{"findings", Json::array()},     {"files", Json::array()},
+                   {"backfills", report.backfills}, {"notes", report.notes},
+                   {"applied", report.applied},     {"postgres", report.postgres},
+                   {"catalog", report.catalog}};
   for (const LintFinding& finding : report.findings) {
     document["findings"].push_back(ToJson(finding));
   }
@@ -185,10 +185,6 @@ std::string LintSarif(const LintReport& report, absl::string_view version) {
   Json rules = Json::array();
   std::map<std::string, size_t> indexes;
   for (const sql::RuleInfo& rule : sql::AllRules()) {
-    indexes[std::string(rule.id)] = rules.size();
-    rules.push_back(SarifRule(rule));
-  }
-  for (const sql::RuleInfo& rule : ServiceRules()) {
     indexes[std::string(rule.id)] = rules.size();
     rules.push_back(SarifRule(rule));
   }

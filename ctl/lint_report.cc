@@ -58,16 +58,18 @@ std::string Plain(absl::string_view file) {
   return std::string(file);
 }
 
-LintFinding Shown(const chain::Migration& migration, const sql::Finding& finding) {
-  const sql::LineColumn place = sql::PositionOf(migration.sql, finding.offset);
+// `file` is a migration or a backfill.
+template <typename File>
+LintFinding Shown(const File& file, const sql::Finding& finding) {
+  const sql::LineColumn place = sql::PositionOf(file.sql, finding.offset);
   const sql::RuleInfo& info = sql::InfoOf(finding.rule);
   return {.rule = std::string(info.id),
           .severity = finding.severity,
-          .file = Plain(migration.file),
+          .file = Plain(file.file),
           .line = place.line,
           .column = place.column,
-          .characters = Extent(migration.sql, finding),
-          .excerpt = std::string(LineAt(migration.sql, finding.offset)),
+          .characters = Extent(file.sql, finding),
+          .excerpt = std::string(LineAt(file.sql, finding.offset)),
           .message = finding.message,
           .hint = finding.hint,
           .object = finding.object,
@@ -79,6 +81,15 @@ LintFinding Shown(const chain::Migration& migration, const sql::Finding& finding
 }
 
 }  // namespace
+
+void AddToReport(const chain::Backfill& job, const std::vector<sql::Finding>& findings,
+                 LintReport* report) {
+  report->backfills.push_back(Plain(job.file));
+  for (const sql::Finding& finding : findings) {
+    report->findings.push_back(Shown(job, finding));
+    report->findings.back().blocks = false;
+  }
+}
 
 void AddToReport(const chain::Migration& migration, sql::FileAnalysis analysis,
                  LintReport* report) {

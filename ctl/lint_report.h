@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
+#include "engine/chain/chain.h"
 #include "engine/chain/migration.h"
 #include "engine/sql/analysis/analyzer.h"
 
@@ -43,12 +44,17 @@ struct LintedFile {
 struct LintReport {
   std::vector<LintFinding> findings;  // By file and place.
   std::vector<LintedFile> files;
-  std::vector<std::string> notes;  // What was not looked at, and why.
+  std::vector<std::string> backfills;  // Files of those that were looked at.
+  std::vector<std::string> notes;      // What was not looked at, and why.
   // What was judged against: the version that exists, the server's major version, a live catalog.
   chain::Version applied = 0;
   int postgres = 0;
   bool catalog = false;
 };
+
+// Adds what is found in a backfill. Nothing of it stops publishing.
+void AddToReport(const chain::Backfill& job, const std::vector<sql::Finding>& findings,
+                 LintReport* report);
 
 // Adds what the analysis says of `migration`.
 void AddToReport(const chain::Migration& migration, sql::FileAnalysis analysis, LintReport* report);

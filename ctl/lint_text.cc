@@ -155,7 +155,9 @@ std::string Summary(const LintReport& report, const Counts& counts, const LintVi
                                                      : Count(count, sql::SeverityName(severity)));
   }
   std::string text = parts.empty() ? "no findings" : absl::StrJoin(parts, ", ");
-  absl::StrAppend(&text, " in ", Count(static_cast<int64_t>(report.files.size()), "file"));
+  absl::StrAppend(
+      &text, " in ",
+      Count(static_cast<int64_t>(report.files.size() + report.backfills.size()), "file"));
   if (counts.hidden > 0) {
     absl::StrAppend(&text, "; ", counts.hidden, " below ", sql::SeverityName(view.min_severity));
   }
@@ -204,7 +206,11 @@ std::string RuleText(const sql::RuleInfo& rule, const Style& style, int width) {
   for (const absl::string_view step : rule.steps) {
     absl::StrAppend(&text, absl::StrFormat("%3d. ", ++number), Wrap(step, width, 5, 5), "\n");
   }
-  absl::StrAppend(&text, "\nALLOW\n  -- lockstep:allow ", rule.id, " REASON\n");
+  const bool directive =
+      rule.about == sql::RuleSubject::kStatement || rule.about == sql::RuleSubject::kBackfill;
+  absl::StrAppend(&text, "\nALLOW\n  ",
+                  directive ? "-- lockstep:allow " : "lint.yaml, rules: ", rule.id,
+                  directive ? " REASON\n" : ": off\n");
   if (rule.severity == sql::Severity::kError) {
     absl::StrAppend(&text, "\nMORE\n  docs/rules/", rule.id, ".md\n");
   }

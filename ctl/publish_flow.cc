@@ -67,6 +67,7 @@ absl::StatusOr<v1::PublishChainResponse> Publish(Context& context, const chain::
     response.set_head(published.head());
     response.set_head_hash(published.head_hash());
   }
+  AddBackfillFindings(local, &response);
   SayFindings(context.console, response.findings());
   return response;
 }

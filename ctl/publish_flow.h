@@ -11,8 +11,8 @@
 namespace lockstep::ctl {
 
 // Sends what is not published yet, in as many calls as it takes; with `dry_run` only asks whether
-// it would be accepted. Returns what was added, and the published head. Errors are the
-// coordinator's, or Client::Call's.
+// it would be accepted. Returns what was added, what is found in it, and the published head. Errors
+// are the coordinator's, or Client::Call's.
 absl::StatusOr<v1::PublishChainResponse> Publish(Context& context, const chain::Chain& local,
                                                  bool dry_run, v1::LintMode lint);
 

@@ -15,47 +15,10 @@
 #include "engine/base/status_macros.h"
 #include "engine/chain/service_file.h"
 #include "engine/chain/uses.h"
+#include "engine/sql/rules/rule.h"
 
 namespace lockstep::ctl {
 namespace {
-
-constexpr absl::string_view kUnknownSteps[] = {
-    "Write the table, or table.column, as the migrations make it.",
-    "Leave the line out where the service does not use it."};
-constexpr absl::string_view kRemovedSteps[] = {
-    "Where the code still uses it: set adapted_to below that migration again, before a release.",
-    "Where it does not: leave the line out."};
-
-constexpr absl::string_view kConcernsSteps[] = {
-    "Deploy builds that no longer use what it removes, and say so in their adapted_to.",
-    "Then run the contract: it waits for the last concerned instance by itself."};
-
-// The table of these rules; `rule` is of no meaning here.
-constexpr sql::RuleInfo kRules[] = {
-    {.rule = sql::Rule::kUnusedAllow,
-     .id = "unknown-use",
-     .severity = sql::Severity::kError,
-     .reason =
-         "A contract that touches nothing of `uses` does not wait for the service, so a name that "
-         "is written wrong takes the service's protection away.",
-     .steps = kUnknownSteps},
-    {.rule = sql::Rule::kUnusedAllow,
-     .id = "removed-use",
-     .severity = sql::Severity::kWarning,
-     .reason =
-         "The service says that it uses something, and also that it is adapted to the migration "
-         "which takes it away: one of the two is wrong.",
-     .steps = kRemovedSteps},
-    {.rule = sql::Rule::kUnusedAllow,
-     .id = "concerns-live-build",
-     .severity = sql::Severity::kWarning,
-     .gate = true,
-     .reason =
-         "Instances run that the contract would break. It is not refused: it waits until they are "
-         "gone, and nobody of them is let in once it begins.",
-     .steps = kConcernsSteps}};
-constexpr const sql::RuleInfo& kUnknownUse = kRules[0];
-constexpr const sql::RuleInfo& kRemovedUse = kRules[1];
 
 // Where an entry of `uses` is in the text.
 void Place(const std::string& text, const std::string& use, LintFinding* finding) {
@@ -82,13 +45,15 @@ void Place(const std::string& text, const std::string& use, LintFinding* finding
 
 LintFinding FindingOf(const std::string& path, const std::string& text,
                       const chain::ServiceFile& file, const chain::BadUse& bad) {
-  const sql::RuleInfo& rule = bad.removed_by == 0 ? kUnknownUse : kRemovedUse;
+  const sql::RuleInfo& rule =
+      sql::InfoOf(bad.removed_by == 0 ? sql::Rule::kUnknownUse : sql::Rule::kRemovedUse);
   LintFinding finding{
       .rule = std::string(rule.id), .severity = rule.severity, .file = path, .object = bad.use};
   if (bad.removed_by == 0) {
     finding.message = absl::StrCat(file.service, " uses ", bad.use, ", which no migration makes");
-    finding.hint = bad.suggestion.empty() ? std::string(kUnknownSteps[0])
-                                          : absl::StrCat("did you mean ", bad.suggestion, "?");
+    finding.hint = bad.suggestion.empty()
+                       ? "write the table, or table.column, as the migrations make it"
+                       : absl::StrCat("did you mean ", bad.suggestion, "?");
   } else {
     finding.message =
         absl::StrCat(file.service, " uses ", bad.use, " and is adapted to ", file.adapted_to,
@@ -100,15 +65,6 @@ LintFinding FindingOf(const std::string& path, const std::string& text,
 }
 
 }  // namespace
-
-std::span<const sql::RuleInfo> ServiceRules() { return kRules; }
-
-std::optional<sql::RuleInfo> FindServiceRule(absl::string_view id) {
-  for (const sql::RuleInfo& rule : kRules) {
-    if (rule.id == id) return rule;
-  }
-  return std::nullopt;
-}
 
 std::vector<std::string> ServiceFilesBeside(const std::string& migrations) {
   std::error_code error;

@@ -19,11 +19,10 @@
 namespace lockstep::chain {
 namespace {
 
-constexpr char kSection[] = "section";
 constexpr std::array<absl::string_view, 4> kSections = {"prepare", "batch", "verify", "finish"};
 constexpr absl::string_view kKnown =
     "after, table, key, batch, throttle, rate, ranges, window, pause-while, durable, reindex, "
-    "dual-write, section";
+    "dual-write, allow, section";
 // Stored in every digest; do not change.
 constexpr absl::string_view kUnitEnd = "\x1f";
 constexpr absl::string_view kDirectiveEnd = "\x1e";
@@ -114,6 +113,7 @@ class Parser {
     if (line.name == "dual-write") {
       return AddText(line, "needs who writes the new rows", &out_.dual_write);
     }
+    if (line.name == "allow") return ParseAllow(source_, line, &out_.allow);
     return UnknownDirective(source_, line, kKnown);
   }
 
@@ -194,10 +194,7 @@ absl::Status CheckSections(const Source& source, const std::vector<DirectiveLine
 void AssignStatements(const Source& source, const std::vector<DirectiveLine>& sections,
                       const std::vector<sql::Statement>& statements, Backfill* out) {
   for (const sql::Statement& statement : statements) {
-    absl::string_view section = "batch";
-    for (const DirectiveLine& line : sections) {
-      if (line.offset < statement.offset) section = line.value;
-    }
+    const absl::string_view section = SectionAt(sections, statement.offset);
     std::vector<std::string>* const list = section == "prepare"  ? &out->prepare
                                            : section == "verify" ? &out->verify
                                            : section == "finish" ? &out->finish
@@ -231,7 +228,7 @@ absl::StatusOr<Backfill> ReadBackfill(absl::string_view file, absl::string_view 
   Parser parser(source, &backfill);
   std::vector<DirectiveLine> sections;
   for (const DirectiveLine& line : FindDirectives(source.text, sql::Tokenize(source.text))) {
-    if (line.name == kSection) {
+    if (line.name == kSectionDirective) {
       sections.push_back(line);
     } else if (!sections.empty()) {
       return BadDirective(source, line, "must be at the top of the file, before the first section");
@@ -281,14 +278,14 @@ std::string BackfillDigestOf(absl::string_view sql) {
   size_t next = 0;  // The first line that is not behind the current token.
   for (const sql::Token& token : tokens) {
     for (; next < lines.size() && lines[next].offset <= token.offset; ++next) {
-      if (lines[next].name == kSection) add(lines[next]);
+      if (lines[next].name == kSectionDirective) add(lines[next]);
     }
     if (IsComment(token)) continue;
     hash.Update(sql::TextOf(sql, token));
     hash.Update(kUnitEnd);
   }
   for (const DirectiveLine& line : lines) {
-    if (line.name != kSection && line.at_top && line.is_line) add(line);
+    if (line.name != kSectionDirective && line.at_top && line.is_line) add(line);
   }
   return hash.Finish();
 }

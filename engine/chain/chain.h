@@ -46,6 +46,7 @@ struct Backfill {
   bool reindex = false;                    // REINDEX CONCURRENTLY at its end.
   // Who sees to rows that are written while it runs, in a person's words; "" when a trigger does.
   std::string dual_write;
+  std::vector<Directives::Allow> allow;  // Findings of lint that it lets pass.
   // Texts of the sections' statements, without the semicolons.
   std::vector<std::string> prepare;
   std::vector<std::string> batch_statements;

@@ -121,12 +121,7 @@ class Parser {
   }
 
   absl::Status AddAllow(const DirectiveLine& line) {
-    const auto [rule, reason] = CutAtBlank(line.value);
-    if (!IsRuleName(rule)) return Bad(line, "must be a rule in [a-z0-9-] and a reason");
-    if (reason.empty()) return Bad(line, "needs a reason after the rule");
-    out_.allow.push_back(
-        {.rule = std::string(rule), .reason = std::string(reason), .offset = line.offset});
-    return absl::OkStatus();
+    return ParseAllow(source_, line, &out_.allow);
   }
 
   absl::Status AddWait(const DirectiveLine& line, std::optional<absl::Duration>* field) {
@@ -213,6 +208,26 @@ absl::Status UnknownDirective(const Source& source, const DirectiveLine& line,
   return ErrorAt(source, line.offset, "UNKNOWN_DIRECTIVE",
                  absl::StrCat("unknown directive \"", line.name, "\""),
                  absl::StrCat("write `-- lockstep:NAME VALUE` with one of ", known));
+}
+
+absl::Status ParseAllow(const Source& source, const DirectiveLine& line,
+                        std::vector<Directives::Allow>* allow) {
+  const auto [rule, reason] = CutAtBlank(line.value);
+  if (!IsRuleName(rule)) {
+    return BadDirective(source, line, "must be a rule in [a-z0-9-] and a reason");
+  }
+  if (reason.empty()) return BadDirective(source, line, "needs a reason after the rule");
+  allow->push_back(
+      {.rule = std::string(rule), .reason = std::string(reason), .offset = line.offset});
+  return absl::OkStatus();
+}
+
+absl::string_view SectionAt(const std::vector<DirectiveLine>& lines, size_t offset) {
+  absl::string_view section = "batch";
+  for (const DirectiveLine& line : lines) {
+    if (line.name == kSectionDirective && line.offset < offset) section = line.value;
+  }
+  return section;
 }
 
 bool ParseWait(absl::string_view text, absl::Duration* wait) {

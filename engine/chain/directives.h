@@ -16,6 +16,9 @@
 
 namespace lockstep::chain {
 
+// Begins a section of a backfill, and stands where that begins.
+inline constexpr absl::string_view kSectionDirective = "section";
+
 // One such comment, read but not judged.
 struct DirectiveLine {
   std::string name;
@@ -35,6 +38,13 @@ std::vector<DirectiveLine> FindDirectives(absl::string_view text,
 absl::StatusOr<Directives> ParseDirectives(const Source& source,
                                            const std::vector<DirectiveLine>& lines,
                                            Version version);
+
+// The value of `allow`, in migrations and backfills: a rule and a reason.
+absl::Status ParseAllow(const Source& source, const DirectiveLine& line,
+                        std::vector<Directives::Allow>* allow);
+
+// The section of a backfill that byte `offset` is in: "batch" without a line that says another.
+absl::string_view SectionAt(const std::vector<DirectiveLine>& lines, size_t offset);
 
 // BAD_DIRECTIVE unless `line` is a `--` comment that keeps to the top of its file.
 absl::Status CheckPlace(const Source& source, const DirectiveLine& line);

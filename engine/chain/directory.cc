@@ -20,7 +20,6 @@
 namespace lockstep::chain {
 namespace {
 
-constexpr char kBackfillsFolder[] = "backfills";
 constexpr int64_t kMaxChainSumBytes = int64_t{16} << 20;
 
 std::string PathOf(const std::string& directory, absl::string_view name) {

@@ -11,6 +11,7 @@
 namespace lockstep::chain {
 
 inline constexpr char kChainSumFile[] = "chain.sum";
+inline constexpr char kBackfillsFolder[] = "backfills";
 inline constexpr int kMaxMigrationFiles = 20'000;
 
 // Reads `directory`/NNN_title.sql and `directory`/backfills/*.sql, in the order of their names.

@@ -134,8 +134,13 @@ absl::StatusOr<LintSettings> LoadLintSettings(const std::string& directory) {
   return ParseLintFile(path, *text);
 }
 
-void ApplySettings(const LintSettings& settings, sql::FileAnalysis* analysis) {
-  std::erase_if(analysis->findings, [&](sql::Finding& finding) {
+std::optional<sql::Severity> SeverityOf(const LintSettings& settings, sql::Rule rule) {
+  const auto found = settings.rules.find(rule);
+  return found == settings.rules.end() ? sql::InfoOf(rule).severity : found->second;
+}
+
+void ApplySettings(const LintSettings& settings, std::vector<sql::Finding>* findings) {
+  std::erase_if(*findings, [&](sql::Finding& finding) {
     const auto rule = settings.rules.find(finding.rule);
     if (finding.refusal || rule == settings.rules.end()) return false;
     if (!rule->second.has_value()) return true;

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -43,9 +44,12 @@ absl::StatusOr<LintSettings> ParseLintFile(absl::string_view file, absl::string_
 // Of `directory`/lint.yaml; the defaults when there is none.
 absl::StatusOr<LintSettings> LoadLintSettings(const std::string& directory);
 
+// That of a rule in this project; absent: off.
+std::optional<sql::Severity> SeverityOf(const LintSettings& settings, sql::Rule rule);
+
 // Drops findings of rules that are off and gives the others their severity. What no directive can
 // allow stays as it is.
-void ApplySettings(const LintSettings& settings, sql::FileAnalysis* analysis);
+void ApplySettings(const LintSettings& settings, std::vector<sql::Finding>* findings);
 
 }  // namespace lockstep::chain
 

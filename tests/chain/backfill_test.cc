@@ -123,6 +123,17 @@ TEST(Backfill, DirectivesOfMigrationsAreUnknownHere) {
   ExpectError(StatusWith("batch 1000", "phase data"), "UNKNOWN_DIRECTIVE", ":4:1: ");
 }
 
+TEST(Backfill, AnAllowHasARuleAndAReason) {
+  const auto backfill = Read(
+      absl::StrReplaceAll(kGood, {{"-- Gives", "-- lockstep:allow backfill-contract why\n-- G"}}));
+  ASSERT_TRUE(backfill.ok()) << backfill.status();
+  ASSERT_EQ(backfill->allow.size(), 1u);
+  EXPECT_EQ(backfill->allow[0].rule, "backfill-contract");
+  EXPECT_EQ(backfill->allow[0].reason, "why");
+  EXPECT_NE(backfill->digest, Read(kGood)->digest);
+  ExpectError(StatusWith("batch 1000", "allow backfill-contract"), "BAD_DIRECTIVE", ":4:1: ");
+}
+
 TEST(Backfill, DirectivesBehindTheFirstSectionAreRefused) {
   ExpectError(StatusWith("INSERT", "-- lockstep:batch 10\nINSERT"), "BAD_DIRECTIVE", ":8:1: ");
 }

@@ -62,10 +62,19 @@ TEST(LintFile, ChangesSeveritiesButNoRefusal) {
   analysis.findings = {{.rule = sql::Rule::kDropColumn},
                        {.rule = sql::Rule::kPreferText, .severity = Severity::kInfo},
                        {.rule = sql::Rule::kTransactionControl, .refusal = true}};
-  ApplySettings(settings, &analysis);
+  ApplySettings(settings, &analysis.findings);
   ASSERT_EQ(analysis.findings.size(), 2);
   EXPECT_EQ(analysis.findings[0].severity, Severity::kError);
   EXPECT_TRUE(analysis.findings[1].refusal);
+}
+
+TEST(LintFile, ARuleHasItsOwnSeverityUnlessTheProjectSaysAnother) {
+  const auto settings =
+      ParseLintFile("lint.yaml", "rules:\n  backfill-not-covered: warning\n  unknown-use: off\n");
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_EQ(SeverityOf(*settings, sql::Rule::kBackfillNotCovered), Severity::kWarning);
+  EXPECT_EQ(SeverityOf(*settings, sql::Rule::kUnknownUse), std::nullopt);
+  EXPECT_EQ(SeverityOf(*settings, sql::Rule::kBackfillContract), Severity::kError);
 }
 
 }  // namespace

@@ -111,6 +111,44 @@ TEST_F(Check, ReadsServiceFilesAgainstTheChain) {
   EXPECT_THAT(missing.err, HasSubstr("/nonexistent"));
 }
 
+TEST_F(Check, NamesColumnsThatNobodyFillsWhileABackfillRuns) {
+  dir_.Write("migrations/001_m1.sql", "CREATE TABLE orders (id int PRIMARY KEY, cents int);\n");
+  const std::string job =
+      "-- lockstep:after 1\n-- lockstep:table orders\n-- lockstep:key id\n"
+      "-- lockstep:section batch\nUPDATE orders SET cents = 1 WHERE id > $1 AND id <= $2;\n";
+  const std::string path = dir_.Write("migrations/backfills/fill.sql", job);
+  const auto findings = [&] {
+    RunLockstep({"sum", "--migrations", dir_.File("migrations")});
+    return nlohmann::json::parse(Run({"-o", "json"}).out).at("findings");
+  };
+  const auto found = findings();
+  ASSERT_EQ(found.size(), 1) << found;
+  EXPECT_EQ(found[0].at("reason"), "BACKFILL_NOT_COVERED");
+  EXPECT_EQ(found[0].at("file"), path);
+  EXPECT_EQ(found[0].at("line"), 5);
+  EXPECT_THAT(found[0].at("message").get<std::string>(), HasSubstr("nobody fills cents in rows"));
+  dir_.Write("migrations/lint.yaml", "rules:\n  backfill-not-covered: off\n");
+  EXPECT_TRUE(findings().empty());
+  dir_.Write("migrations/lint.yaml", "rules:\n  no-such-rule: off\n");
+  EXPECT_EQ(findings()[0].at("reason"), "BAD_LINT_FILE");
+  dir_.Write("migrations/lint.yaml", "");
+  dir_.Write("migrations/backfills/fill.sql", "-- lockstep:dual-write the shop\n" + job);
+  EXPECT_TRUE(findings().empty());
+  dir_.Write("migrations/backfills/fill.sql", "-- lockstep:allow backfill-not-covered x\n" + job);
+  EXPECT_TRUE(findings().empty());
+}
+
+TEST_F(Check, ListsEveryBackfillThatCannotBeRead) {
+  dir_.Write("migrations/002_m2.sql", "COMMIT;\n");
+  dir_.Write("migrations/backfills/a.sql", "-- lockstep:after 1\n-- lockstep:colour blue\n");
+  dir_.Write("migrations/backfills/b.sql", "SELECT 1;\n");
+  const CommandResult result = Run();
+  EXPECT_THAT(result.out, HasSubstr("002_m2.sql:1:1: "));
+  EXPECT_THAT(result.out, HasSubstr("a.sql:2:1: "));
+  EXPECT_THAT(result.out, HasSubstr("b.sql:1:1: "));
+  EXPECT_THAT(result.out, HasSubstr("\n3 findings\n"));
+}
+
 TEST_F(Check, SpeaksJson) {
   dir_.Write("migrations/002_m2.sql", "SELECT 2;\nCOMMIT;\n");
   const CommandResult result = Run({"-o", "json"});

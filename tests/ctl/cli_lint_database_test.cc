@@ -51,6 +51,27 @@ TEST_F(CliLintDatabase, AsksSchemaLockstepWhatIsAppliedAndWhereNamesAreLookedFor
   EXPECT_THAT(result.out, HasSubstr("app.users"));
 }
 
+TEST_F(CliLintDatabase, ABackfillIsJudgedByWhatIsThereUntilItWasStarted) {
+  const auto connection = db_.Connect();
+  ASSERT_THAT(catalog::Bootstrap(*connection, {.search_path = "app, public"}), IsOk());
+  const std::string job = dir_.Write("migrations/backfills/fill.sql",
+                                     "-- lockstep:after 1\n-- lockstep:table users\n"
+                                     "-- lockstep:key id\n-- lockstep:section batch\n"
+                                     "UPDATE users SET email = 'x' WHERE id > $1 AND id <= $2;\n");
+  EXPECT_THAT(Lint({"--applied", "1", job}).out, HasSubstr("[backfill-not-covered]"));
+  db_.RunScript(
+      "CREATE FUNCTION app.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+      "CREATE TRIGGER fill BEFORE INSERT ON app.users FOR EACH ROW EXECUTE FUNCTION app.f()");
+  EXPECT_THAT(Lint({"--applied", "1", job}).out, HasSubstr("no findings in 1 file"));
+  db_.RunScript("DROP TRIGGER fill ON app.users");
+  db_.RunScript(
+      "INSERT INTO lockstep.backfill (name, after, sql, digest, state)"
+      " VALUES ('fill', 1, '', '', 'done')");
+  const CommandResult started = Lint({"--applied", "1", job});
+  EXPECT_THAT(started.out, HasSubstr("no findings in 0 files"));
+  EXPECT_THAT(started.err, HasSubstr("was started already"));
+}
+
 TEST_F(CliLintDatabase, ARoleThatMayNotReadWhatIsAppliedIsToldSo) {
   const auto connection = db_.Connect();
   ASSERT_THAT(catalog::Bootstrap(*connection, {}), IsOk());

@@ -108,11 +108,88 @@ TEST_F(CliLint, EveryFormatIsOnStandardOutput) {
   EXPECT_EQ(CodeOf(RunLockstep({"sum", "--check", "-o", "sarif"})), 2);
 }
 
+class CliLintBackfill : public CliLint {
+ protected:
+  CliLintBackfill() { WriteJob(""); }
+
+  void WriteJob(const std::string& head) {
+    job_ = dir_.Write("migrations/backfills/fill.sql",
+                      absl::StrCat(head,
+                                   "-- lockstep:after 1\n-- lockstep:table users\n"
+                                   "-- lockstep:key id\n-- lockstep:section batch\n"
+                                   "UPDATE users SET email = lower(email)\n"
+                                   "WHERE id > $1 AND id <= $2;\n"));
+  }
+
+  std::string job_;
+};
+
+TEST_F(CliLintBackfill, IsJudgedWithTheChainAndByItself) {
+  for (const CommandResult& result : {LintAll(), Lint({job_}), LintAll({job_})}) {
+    EXPECT_EQ(CodeOf(result), 3) << result.out << result.err;
+    EXPECT_THAT(result.out, HasSubstr("backfills/fill.sql:5:18: error: nobody fills email"));
+    EXPECT_THAT(result.out, HasSubstr("[backfill-not-covered]"));
+    EXPECT_THAT(result.out, HasSubstr("5 | UPDATE users SET email = lower(email)"));
+    EXPECT_THAT(result.out, HasSubstr("dual-write"));
+  }
+  EXPECT_THAT(LintAll().out, HasSubstr("1 error in 3 files"));
+  EXPECT_THAT(Lint({job_}).out, HasSubstr("1 error in 1 file"));
+  EXPECT_THAT(Lint({File("001_users.sql")}).out, HasSubstr("no findings in 1 file"));
+}
+
+TEST_F(CliLintBackfill, IsToldToProgramsAsTheOthers) {
+  const auto document = nlohmann::json::parse(LintAll({"-o", "json"}).out);
+  ASSERT_EQ(document["findings"].size(), 1) << document["findings"];
+  EXPECT_EQ(document["findings"][0]["rule"], "backfill-not-covered");
+  EXPECT_EQ(document["findings"][0]["line"], 5);
+  EXPECT_EQ(document["findings"][0]["object"], "users.email");
+  EXPECT_EQ(document["backfills"].size(), 1);
+  EXPECT_THAT(Lint({job_, "-o", "github"}).out,
+              HasSubstr("line=5,col=18,title=backfill-not-covered::"));
+  EXPECT_THAT(Lint({job_, "-o", "sarif"}).out, HasSubstr("\"ruleId\": \"backfill-not-covered\""));
+}
+
+TEST_F(CliLintBackfill, FollowsTheProjectAndTheAuthor) {
+  dir_.Write("migrations/lint.yaml", "rules:\n  backfill-not-covered: warning\n");
+  const CommandResult warned = LintAll();
+  EXPECT_EQ(CodeOf(warned), 0);
+  EXPECT_THAT(warned.out, HasSubstr("1 warning in 3 files"));
+  dir_.Write("migrations/lint.yaml", "rules:\n  backfill-not-covered: off\n");
+  EXPECT_THAT(LintAll().out, HasSubstr("no findings in 3 files"));
+  dir_.Write("migrations/lint.yaml", "");
+  WriteJob("-- lockstep:dual-write the shop\n");
+  EXPECT_EQ(CodeOf(LintAll()), 0);
+  WriteJob("-- lockstep:allow backfill-not-covered nobody writes there\n");
+  const CommandResult allowed = LintAll({"-v"});
+  EXPECT_EQ(CodeOf(allowed), 0);
+  EXPECT_THAT(allowed.out, HasSubstr("allowed: nobody writes there"));
+}
+
+TEST_F(CliLintBackfill, ThatCannotBeReadIsAFinding) {
+  dir_.Write("migrations/backfills/other.sql", "-- lockstep:colour blue\nSELECT 1;\n");
+  const CommandResult result = LintAll();
+  EXPECT_EQ(CodeOf(result), 3);
+  EXPECT_THAT(result.out, HasSubstr("other.sql:1:1: error:"));
+  // Of the others is told what can be.
+  EXPECT_THAT(result.out, HasSubstr("[backfill-not-covered]"));
+}
+
+TEST_F(CliLint, ServiceRulesFollowTheProject) {
+  dir_.Write("services/shop/lockstep.yaml", "service: shop\nuses:\n  - user\n");
+  EXPECT_THAT(LintAll().out, HasSubstr("[unknown-use]"));
+  dir_.Write("migrations/lint.yaml", "rules:\n  unknown-use: off\n");
+  EXPECT_THAT(LintAll().out, Not(HasSubstr("unknown-use")));
+}
+
 TEST_F(CliLint, ExplainsEveryRule) {
   const CommandResult all = Lint({"--explain", "all", "-o", "json"});
   ASSERT_EQ(CodeOf(all), 0);
   for (const auto& rule : nlohmann::json::parse(all.out)["rules"]) {
     EXPECT_THAT(rule["reason"].get<std::string>(), Not(IsEmpty())) << rule["rule"];
+  }
+  for (const char* const id : {"unknown-use", "concerns-live-build", "backfill-not-covered"}) {
+    EXPECT_THAT(all.out, HasSubstr(absl::StrCat("\"", id, "\"")));
+    EXPECT_THAT(Lint({"--explain", id}).out, HasSubstr("INSTEAD"));
   }
   EXPECT_THAT(Lint({"--explain", "drop-column"}).out, HasSubstr("ACCESS EXCLUSIVE"));
   EXPECT_EQ(CodeOf(Lint({"--explain", "drop-colum"})), 2);

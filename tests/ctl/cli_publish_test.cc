@@ -89,6 +89,30 @@ TEST_F(Publish, SendsNothingWhenNothingIsNew) {
   EXPECT_EQ(fake_.calls, 1);
 }
 
+TEST_F(Publish, TellsWhatIsFoundInNewBackfills) {
+  dir_.Write("001_m1.sql", "CREATE TABLE orders (id int PRIMARY KEY, cents int);\n");
+  for (const char* const name : {"fill", "old"}) {
+    dir_.Write(absl::StrCat("backfills/", name, ".sql"),
+               "-- lockstep:after 1\n-- lockstep:table orders\n-- lockstep:key id\n"
+               "-- lockstep:section batch\n"
+               "UPDATE orders SET cents = 1 WHERE id > $1 AND id <= $2;\n");
+  }
+  RunLockstep({"sum", "--migrations", dir_.path()});
+  fake_.publish = [](const auto&, v1::PublishChainResponse* response) {
+    response->add_added_backfills("fill");
+    response->set_head(4);
+    return absl::OkStatus();
+  };
+  const CommandResult result = Run();
+  EXPECT_EQ(CodeOf(result), 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("error: backfills/fill.sql:5:19: nobody fills cents"));
+  EXPECT_THAT(result.err, HasSubstr("[backfill-not-covered]"));
+  EXPECT_THAT(result.err, ::testing::Not(HasSubstr("old.sql")));
+  const auto json = nlohmann::json::parse(Run({"-o", "json"}).out);
+  ASSERT_EQ(json.at("findings").size(), 1) << json;
+  EXPECT_EQ(json.at("findings")[0].at("rule"), "backfill-not-covered");
+}
+
 TEST_F(Publish, ChecksOnlyWithDryRun) {
   EXPECT_EQ(Run({"--dry-run"}).out, "would publish 4 migrations (1..4), head 4\n");
   EXPECT_TRUE(request_.validate_only());

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
-#include "ctl/service_lint.h"
 #include "engine/base/error_info.h"
 #include "engine/chain/analysis.h"
 
@@ -66,7 +65,7 @@ TEST(LintSarif, HasWhatItsSchemaRequires) {
   ASSERT_EQ(document["runs"].size(), 1);
   const json& run = document["runs"][0];
   EXPECT_EQ(run["tool"]["driver"]["name"], "lockstep");
-  EXPECT_EQ(run["tool"]["driver"]["rules"].size(), sql::AllRules().size() + ServiceRules().size());
+  EXPECT_EQ(run["tool"]["driver"]["rules"].size(), sql::AllRules().size());
   bool suppressed = false;
   for (const json& result : run["results"]) {
     ASSERT_TRUE(result["message"]["text"].is_string());
@@ -158,6 +157,37 @@ TEST(LintReport, AFileThatCannotBeReadIsAFindingAtItsPlace) {
   EXPECT_EQ(report.findings[0].excerpt, "-- lockstep:colour blue");
   EXPECT_THAT(report.findings[0].message, Not(HasSubstr("002_x")));
   EXPECT_TRUE(report.findings[0].blocks);
+}
+
+TEST(LintReport, WhatABackfillIsFoundToDoStopsNoPublishing) {
+  const auto job = chain::ReadBackfill("./m/backfills/fill.sql",
+                                       "-- lockstep:after 1\n-- lockstep:table t\n"
+                                       "-- lockstep:key id\n-- lockstep:section batch\nSELECT $3");
+  ASSERT_TRUE(job.ok()) << job.status();
+  LintReport report;
+  AddToReport(*job,
+              {{.rule = sql::Rule::kBackfillParameter,
+                .offset = job->sql.find("$3"),
+                .size = 2,
+                .message = "m"}},
+              &report);
+  ASSERT_EQ(report.findings.size(), 1);
+  EXPECT_EQ(report.findings[0].file, "m/backfills/fill.sql");
+  EXPECT_EQ(report.findings[0].line, 5);
+  EXPECT_EQ(report.findings[0].column, 8);
+  EXPECT_EQ(report.findings[0].characters, 2);
+  EXPECT_FALSE(report.findings[0].blocks);
+  EXPECT_THAT(LintText(report, {}, Style(false)), HasSubstr("1 error in 1 file"));
+  const json document = json::parse(LintJson(report));
+  EXPECT_EQ(document["backfills"], json::array({"m/backfills/fill.sql"}));
+  EXPECT_TRUE(document["files"].empty());
+}
+
+TEST(RuleText, SaysWhoMayAllowIt) {
+  EXPECT_THAT(RuleText(sql::InfoOf(sql::Rule::kBackfillNotCovered), Style(false), 0),
+              HasSubstr("-- lockstep:allow backfill-not-covered REASON"));
+  EXPECT_THAT(RuleText(sql::InfoOf(sql::Rule::kUnknownUse), Style(false), 0),
+              HasSubstr("ALLOW\n  lint.yaml, rules: unknown-use: off\n"));
 }
 
 TEST(LintReport, WhatWaitsForTheFleetIsNoMoreThanAWarning) {

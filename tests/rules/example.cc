@@ -15,7 +15,9 @@ namespace {
 constexpr int64_t kMaxExampleBytes = 64 << 10;
 constexpr int kLine = 116;
 
-std::string Sql(absl::string_view text) { return absl::StrCat("\n```sql\n", text, "```\n"); }
+std::string Code(absl::string_view text, absl::string_view language = "sql") {
+  return absl::StrCat("\n```", language, "\n", text, "```\n");
+}
 
 // One sentence, and lines that fit.
 std::string Prose(absl::string_view text, absl::string_view first = "",
@@ -49,7 +51,31 @@ std::string Standing(const sql::RuleInfo& rule) {
   return "";
 }
 
+// What comes of the bad one; "" when it just does its harm.
+std::string Outcome(const sql::RuleInfo& rule, const Example& example) {
+  if (!example.not_run.empty() && rule.about == sql::RuleSubject::kStatement) {
+    return absl::StrCat("\n",
+                        Prose(absl::StrCat("No test runs this example: ", example.not_run, ".")));
+  }
+  if (example.sqlstate.empty()) return "";
+  if (rule.about == sql::RuleSubject::kStatement) {
+    return absl::StrCat("\nPostgreSQL refuses it with SQLSTATE ", example.sqlstate, ".\n");
+  }
+  if (example.sqlstate == "failed")
+    return "\nIts verification finds rows, and the job has failed.\n";
+  const bool reason = absl::StrContains(example.sqlstate, "_");
+  return absl::StrCat("\nThe job fails with ", reason ? "" : "SQLSTATE ", example.sqlstate, ".\n");
+}
+
 }  // namespace
+
+std::vector<const sql::RuleInfo*> ErrorsAbout(sql::RuleSubject subject) {
+  std::vector<const sql::RuleInfo*> errors;
+  for (const sql::RuleInfo& rule : sql::AllRules()) {
+    if (rule.severity == sql::Severity::kError && rule.about == subject) errors.push_back(&rule);
+  }
+  return errors;
+}
 
 Example ReadExample(const sql::RuleInfo& rule) {
   const std::string path = SourcePath(absl::StrCat("engine/sql/rules/examples/", rule.id, ".sql"));
@@ -60,6 +86,8 @@ Example ReadExample(const sql::RuleInfo& rule) {
     const absl::string_view whole = line;
     if (line == "-- setup") {
       section = &example.setup;
+    } else if (line == "-- meanwhile") {
+      section = &example.meanwhile;
     } else if (line == "-- good") {
       section = &example.good.emplace_back();
     } else if (absl::ConsumePrefix(&line, "-- bad")) {
@@ -73,7 +101,7 @@ Example ReadExample(const sql::RuleInfo& rule) {
       absl::StrAppend(section, whole, "\n");
     }
   }
-  for (std::string* part : {&example.setup, &example.bad}) {
+  for (std::string* part : {&example.setup, &example.bad, &example.meanwhile}) {
     if (!part->empty()) *part = absl::StrCat(absl::StripAsciiWhitespace(*part), "\n");
   }
   for (std::string& good : example.good) {
@@ -85,26 +113,26 @@ Example ReadExample(const sql::RuleInfo& rule) {
 std::string PageOf(const sql::RuleInfo& rule, const Example& example) {
   std::string page = absl::StrCat("# ", rule.id, "\n\n", Prose(Sentence(rule.reason)));
   const std::string standing = Standing(rule);
+  const absl::string_view language = rule.about == sql::RuleSubject::kServiceFile ? "yaml" : "sql";
   if (!standing.empty()) absl::StrAppend(&page, "\n", Prose(standing));
-  if (!example.setup.empty()) absl::StrAppend(&page, "\nWhat is there:\n", Sql(example.setup));
+  if (!example.setup.empty()) absl::StrAppend(&page, "\nWhat is there:\n", Code(example.setup));
   absl::StrAppend(&page, "\n## ", rule.gate ? "What waits" : "Not like this", "\n",
-                  Sql(example.bad));
-  if (!example.sqlstate.empty()) {
-    absl::StrAppend(&page, "\nPostgreSQL refuses it with SQLSTATE ", example.sqlstate, ".\n");
+                  Code(example.bad, language));
+  if (!example.meanwhile.empty()) {
+    absl::StrAppend(&page, "\nWhile it runs, somebody writes:\n", Code(example.meanwhile));
   }
-  if (!example.not_run.empty()) {
-    absl::StrAppend(&page, "\n",
-                    Prose(absl::StrCat("No test runs this example: ", example.not_run, ".")));
-  }
+  absl::StrAppend(&page, Outcome(rule, example));
   absl::StrAppend(&page, "\n## ", rule.gate ? "In this order" : "Instead", "\n\n");
   int number = 0;
   for (const absl::string_view step : rule.steps) {
     absl::StrAppend(&page, Prose(step, absl::StrCat(++number, ". "), "   "));
   }
   if (!example.good.empty()) {
-    absl::StrAppend(&page, "\nHere, each block a migration of its own:\n");
+    absl::StrAppend(&page, rule.about == sql::RuleSubject::kStatement
+                               ? "\nHere, each block a migration of its own:\n"
+                               : "\nHere, each block a file of its own:\n");
   }
-  for (const std::string& good : example.good) absl::StrAppend(&page, Sql(good));
+  for (const std::string& good : example.good) absl::StrAppend(&page, Code(good, language));
   return page;
 }
 

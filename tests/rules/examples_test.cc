@@ -127,17 +127,11 @@ TEST_P(RuleExample, TheGoodStepsAreNotFoundAndSucceed) {
   }
 }
 
-std::vector<const sql::RuleInfo*> Errors() {
-  std::vector<const sql::RuleInfo*> errors;
-  for (const sql::RuleInfo& rule : sql::AllRules()) {
-    if (rule.severity == sql::Severity::kError) errors.push_back(&rule);
-  }
-  return errors;
-}
-
-INSTANTIATE_TEST_SUITE_P(Rules, RuleExample, ::testing::ValuesIn(Errors()), [](const auto& rule) {
-  return absl::StrReplaceAll(rule.param->id, {{"-", "_"}});
-});
+INSTANTIATE_TEST_SUITE_P(Rules, RuleExample,
+                         ::testing::ValuesIn(ErrorsAbout(sql::RuleSubject::kStatement)),
+                         [](const auto& rule) {
+                           return absl::StrReplaceAll(rule.param->id, {{"-", "_"}});
+                         });
 
 }  // namespace
 }  // namespace lockstep::testing

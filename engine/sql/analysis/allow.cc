@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "engine/sql/analysis/file_rules.h"
+#include "engine/sql/analysis/analyzer.h"
 
 namespace lockstep::sql {
 namespace {
@@ -27,21 +27,21 @@ bool Cover(Rule rule, const Allow& allow, std::vector<Finding>* findings) {
 
 }  // namespace
 
-void ApplyAllows(const FileInput& input, FileAnalysis* analysis) {
+void ApplyAllows(std::span<const Allow> allows, std::vector<Finding>* findings) {
   std::vector<Finding> found;
-  for (const Allow& allow : input.allow) {
+  for (const Allow& allow : allows) {
     const std::optional<Rule> rule = FindRule(allow.rule);
     if (!rule.has_value()) {
       found.push_back(
           AboutDirective(Rule::kUnknownRule, allow, absl::StrCat("there is no rule ", allow.rule)));
-    } else if (!Cover(*rule, allow, &analysis->findings)) {
+    } else if (!Cover(*rule, allow, findings)) {
       found.push_back(AboutDirective(
           Rule::kUnusedAllow, allow,
           absl::StrCat("nothing in this file meets ", allow.rule, ", which it allows")));
     }
   }
-  analysis->findings.insert(analysis->findings.end(), std::make_move_iterator(found.begin()),
-                            std::make_move_iterator(found.end()));
+  findings->insert(findings->end(), std::make_move_iterator(found.begin()),
+                   std::make_move_iterator(found.end()));
 }
 
 }  // namespace lockstep::sql

@@ -204,7 +204,7 @@ FileAnalysis Analyzer::Analyze(const FileInput& input) {
   DerivePhase(input, &analysis);
   analysis.parts = PartsOf(input, analysis);
   CheckFile({.input = input, .marks = state.marks, .after = database_, .analysis = analysis});
-  ApplyAllows(input, &analysis);
+  ApplyAllows(input.allow, &analysis.findings);
   std::stable_sort(analysis.findings.begin(), analysis.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.offset < b.offset; });
   return analysis;

@@ -87,6 +87,10 @@ class Analyzer {
   model::Database database_;
 };
 
+// Matches allow directives with findings; adds those about unknown rules and unused directives.
+// Analyze does it for the directives that it is given.
+void ApplyAllows(std::span<const Allow> allow, std::vector<Finding>* findings);
+
 // Whether the order of the two matters: they touch the same column of an object, or one touches an
 // object as a whole that the other touches, and not both only read. Opaque ones conflict with
 // everything.

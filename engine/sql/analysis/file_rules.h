@@ -37,9 +37,6 @@ void CheckFile(const FileView& view);
 // lock_rules.cc. Locks that one statement of a transaction takes and later ones keep.
 void CheckLocks(const FileView& view, const Part& part);
 
-// allow.cc. Matches allow directives with findings; reports unknown rules and unused directives.
-void ApplyAllows(const FileInput& input, FileAnalysis* analysis);
-
 }  // namespace lockstep::sql
 
 #endif  // LOCKSTEP_ENGINE_SQL_ANALYSIS_FILE_RULES_H_

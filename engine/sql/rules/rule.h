@@ -1,4 +1,5 @@
-// The rules of the safety analysis: one table that feeds lint, `lint --explain` and docs/rules.
+// The rules of lint, those of the safety analysis and others: one table that feeds lint, `lint
+// --explain` and docs/rules.
 #ifndef LOCKSTEP_ENGINE_SQL_RULES_RULE_H_
 #define LOCKSTEP_ENGINE_SQL_RULES_RULE_H_
 
@@ -145,6 +146,26 @@ enum class Rule {
   kUnusedAllow,
   kUnknownRule,
   kMixedPhases,
+  // Of backfills.
+  kBackfillNotCovered,
+  kBackfillWholeTable,
+  kBackfillParameter,
+  kBackfillVerifyNoQuery,
+  kBackfillNoVerify,
+  kBackfillContract,
+  kBackfillUnknownTable,
+  // Of service files, and of the fleet that runs.
+  kUnknownUse,
+  kRemovedUse,
+  kConcernsLiveBuild,
+};
+
+// What a rule is about: whose page it has, and who may allow it.
+enum class RuleSubject {
+  kStatement,  // A statement or directive, of a migration or a backfill.
+  kBackfill,
+  kServiceFile,
+  kFleet,
 };
 
 struct RuleInfo {
@@ -156,6 +177,7 @@ struct RuleInfo {
   bool gate = false;
   // What it costs grows with the table, so that an error on a small one is only a warning.
   bool scales = false;
+  RuleSubject about = RuleSubject::kStatement;
   // One sentence: why, naming the lock and what it does to others.
   absl::string_view reason = {};
   // What to do instead, in order. Each step is a migration of its own unless it says otherwise.
