@@ -64,8 +64,9 @@ constexpr char kSidecarExamples[] = R"(Examples:
   until curl -sf http://127.0.0.1:8099/gate; do sleep 1; done; exec ./server    # beside it
 
 Answers on 127.0.0.1: /gate (200 open, 503 not yet, 409 refused for good), /readyz (200 while the
-gate is open and --ready-url answers 2xx), /livez (always 200). Holds the session of the service
-that runs beside it; a gate that refuses does not end it.
+gate is open and --ready-url answers 2xx), /livez (always 200). With --grpc-health also grpc.health.v1
+for the services "gate", "readiness" (as "") and "liveness". Holds the session of the service that
+runs beside it; a gate that refuses does not end it.
 On SIGTERM, SIGINT or SIGQUIT the session drains: it counts until --ready-url is answered by nobody,
 at most for --drain-timeout, and without --ready-url that long. A second signal ends it at once.
 
@@ -95,6 +96,7 @@ struct Raw {
   std::string reserve_for = "2m";
   std::string drain_timeout = "25s";
   int http = -1;
+  std::string grpc_health;
   std::string log_level = "info";
   std::string log_format = "auto";
 };
@@ -144,10 +146,12 @@ class Adder {
     Add("--gate-timeout", raw_.gate_timeout, "How long to wait for the gate, e.g. 90s; 0: for ever")
         ->capture_default_str();
   }
-  CLI::Option* Http() {
-    return Add("--http", raw_.http,
-               "Serve /gate, /livez and /readyz on 127.0.0.1 at this port; 0 picks one")
+  void Probes() {
+    Add("--http", raw_.http,
+        "Serve /gate, /livez and /readyz on 127.0.0.1 at this port; 0 picks one")
         ->check(CLI::Range(0, 65535));
+    Add("--grpc-health", raw_.grpc_health,
+        "Serve grpc.health.v1 at PORT on 127.0.0.1, or at HOST:PORT; port 0 picks one");
   }
   void SchemaSignal() {
     Add("--schema-change-signal", raw_.schema_signal,
@@ -205,7 +209,7 @@ void AddVerbs(CLI::App& app, const std::string& asked, Flags& flags, Raw& raw) {
     adder.Common();
     adder.Migrate();
     adder.GateTimeout();
-    adder.Http();
+    adder.Probes();
     adder.ReadyUrl(
         "http:// URL of COMMAND that answers 2xx once it serves (default: it serves at once)");
     adder.SchemaSignal();
@@ -220,7 +224,7 @@ void AddVerbs(CLI::App& app, const std::string& asked, Flags& flags, Raw& raw) {
     Adder adder(*sidecar, flags, raw);
     adder.Common();
     adder.Migrate();
-    adder.Http()->required();
+    adder.Probes();
     adder.ReadyUrl(
         "http:// URL of the service that answers 2xx while it serves (default: with an open gate)");
     adder.DrainTimeout();
@@ -278,6 +282,17 @@ absl::Status ReadReserve(const Raw& raw, Flags& flags) {
   return absl::OkStatus();
 }
 
+absl::Status ReadProbes(const Raw& raw, Flags& flags) {
+  if (raw.http >= 0) flags.http_port = raw.http;
+  if (!raw.grpc_health.empty()) {
+    const auto address = health::ParseAddress(raw.grpc_health);
+    if (!address.ok()) return Usage(absl::StrCat("--grpc-health: ", address.status().message()));
+    flags.grpc_health = *address;
+  }
+  if (flags.verb != Verb::kSidecar || flags.http_port || flags.grpc_health) return absl::OkStatus();
+  return Usage("sidecar needs --http or --grpc-health: it is there to be asked");
+}
+
 absl::Status Finish(const Raw& raw, Flags& flags) {
   if (flags.verb == Verb::kRun && flags.command.empty()) {
     return Usage("no command: write it after --");
@@ -295,7 +310,7 @@ absl::Status Finish(const Raw& raw, Flags& flags) {
   if (!flags.ready_url.empty() && !absl::StartsWith(flags.ready_url, "http://")) {
     return Usage("--ready-url: only http:// URLs can be asked");
   }
-  if (raw.http >= 0) flags.http_port = raw.http;
+  RETURN_IF_ERROR(ReadProbes(raw, flags));
   if (raw.log_format == "json") flags.log.format = base::LogFormat::kJson;
   if (raw.log_format == "text") flags.log.format = base::LogFormat::kText;
   if (raw.schema_signal == "HUP") flags.schema_signal = SIGHUP;

@@ -30,19 +30,22 @@ int Fail(absl::string_view what, const absl::Status& status, int code) {
   return code;
 }
 
-void ObserveGate(Agent& agent, std::function<void()> opened) {
-  agent.OnGateChange([opened = std::move(opened),
+void ObserveGate(Agent& agent, GateObserver observer) {
+  agent.OnGateChange([observer = std::move(observer),
                       last = std::string("connecting")](const GateVerdict& verdict) mutable {
-    if (std::exchange(last, verdict.reason) == verdict.reason) return;
     const bool open = verdict.state == GateState::kOpen;
-    base::LogInfo(open ? "gate open" : "gate closed",
-                  {{"reason", verdict.reason}, {"detail", verdict.detail}, {"hint", verdict.hint}});
-    if (open) opened();
+    if (std::exchange(last, verdict.reason) != verdict.reason) {
+      base::LogInfo(
+          open ? "gate open" : "gate closed",
+          {{"reason", verdict.reason}, {"detail", verdict.detail}, {"hint", verdict.hint}});
+    }
+    observer(open);
   });
 }
 
-std::optional<int> WaitAtGate(Agent& agent, Supervisor& supervisor, absl::Duration timeout) {
-  ObserveGate(agent);
+std::optional<int> WaitAtGate(Agent& agent, Supervisor& supervisor, absl::Duration timeout,
+                              GateObserver observer) {
+  ObserveGate(agent, std::move(observer));
   absl::Status gate;
   std::thread waiter([&] {
     gate = agent.WaitUntilServable(timeout);

@@ -23,14 +23,19 @@ using AgentFactory = std::function<absl::StatusOr<std::unique_ptr<Agent>>(const 
 // Tells an error of ours in the log and returns `code`, what to exit with.
 int Fail(absl::string_view what, const absl::Status& status, int code);
 
-// Logs the verdicts of `agent` from now on, one line for each that has another reason, and calls
-// `opened` from a thread of the agent once the gate is open. Replaces the agent's observer.
-void ObserveGate(
-    Agent& agent, std::function<void()> opened = [] {});
+// Told, from a thread of the agent, what the gate is: now, and at each change of the verdict.
+using GateObserver = std::function<void(bool open)>;
 
-// Waits until the gate opens: nothing. What to exit with when it refuses, when `timeout` is over,
-// and on SIGTERM, SIGINT, SIGQUIT and SIGHUP (the agent is stopped then). Blocks; main thread only.
-std::optional<int> WaitAtGate(Agent& agent, Supervisor& supervisor, absl::Duration timeout);
+// Logs the verdicts of `agent` from now on, one line for each that has another reason, and tells
+// `observer`. Replaces the agent's observer.
+void ObserveGate(Agent& agent, GateObserver observer);
+
+// Observes the gate until it opens: nothing. What to exit with when it refuses, when `timeout` is
+// over, and on SIGTERM, SIGINT, SIGQUIT and SIGHUP (the agent is stopped then). Blocks; main thread
+// only.
+std::optional<int> WaitAtGate(
+    Agent& agent, Supervisor& supervisor, absl::Duration timeout,
+    GateObserver observer = [](bool) {});
 
 }  // namespace lockstep::process
 

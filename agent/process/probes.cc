@@ -48,31 +48,54 @@ Phase Progress::phase() const {
 }
 
 bool Progress::Advance(Phase phase) {
-  base::MutexLock lock(mu_);
-  if (phase <= phase_) return false;
-  phase_ = phase;
+  {
+    base::MutexLock lock(mu_);
+    if (phase <= phase_) return false;
+    phase_ = phase;
+  }
+  changed_();
   return true;
 }
 
 bool Progress::SetServing(bool serving) {
   const Phase wanted = serving ? Phase::kServing : Phase::kStarting;
-  base::MutexLock lock(mu_);
-  if (phase_ == wanted || (phase_ != Phase::kStarting && phase_ != Phase::kServing)) return false;
-  phase_ = wanted;
+  {
+    base::MutexLock lock(mu_);
+    if (phase_ == wanted || (phase_ != Phase::kStarting && phase_ != Phase::kServing)) return false;
+    phase_ = wanted;
+  }
+  changed_();
   return true;
 }
 
-absl::StatusOr<std::unique_ptr<HttpServer>> ServeProbes(int port, const Agent& agent,
-                                                        const Progress& progress,
-                                                        const SchemaNews& schema) {
-  ASSIGN_OR_RETURN(
-      auto http,
-      HttpServer::Start(port, {{"/livez", LiveReply},
-                               {"/gate", [&agent] { return GateReply(agent.gate()); }},
-                               {"/readyz", [&progress] { return ReadyReply(progress.phase()); }},
-                               {"/schema", [&] { return schema.Reply(agent.applied()); }}}));
-  base::LogInfo("http listening", {{"address", "127.0.0.1"}, {"port", absl::StrCat(http->port())}});
-  return http;
+absl::Status ProbeServers::Start(const Flags& flags, const Agent& agent, Progress& progress,
+                                 const SchemaNews& schema) {
+  if (flags.http_port.has_value()) {
+    ASSIGN_OR_RETURN(
+        http_, HttpServer::Start(
+                   *flags.http_port,
+                   {{"/livez", LiveReply},
+                    {"/gate", [&agent] { return GateReply(agent.gate()); }},
+                    {"/readyz", [&progress] { return ReadyReply(progress.phase()); }},
+                    {"/schema", [&agent, &schema] { return schema.Reply(agent.applied()); }}}));
+    base::LogInfo("http listening",
+                  {{"address", "127.0.0.1"}, {"port", absl::StrCat(http_->port())}});
+  }
+  if (flags.grpc_health.has_value()) {
+    ASSIGN_OR_RETURN(
+        health_, health::HealthServer::Start(
+                     *flags.grpc_health,
+                     {.ready = [&progress] { return progress.phase() == Phase::kServing; },
+                      .gate_open = [&agent] { return agent.gate().state == GateState::kOpen; }}));
+    progress.OnChange([this] { health_->Changed(); });
+    base::LogInfo("grpc health listening",
+                  {{"address", flags.grpc_health->host}, {"port", absl::StrCat(health_->port())}});
+  }
+  return absl::OkStatus();
+}
+
+void ProbeServers::GateChanged() {
+  if (health_ != nullptr) health_->Changed();
 }
 
 void SchemaNews::Note(const SchemaChange& change) {

@@ -15,7 +15,6 @@
 #include "absl/time/clock.h"
 #include "lockstep/agent.h"
 
-#include "agent/process/http.h"
 #include "agent/process/probes.h"
 #include "agent/process/ready_poller.h"
 #include "engine/base/log.h"
@@ -38,10 +37,13 @@ class Program {
       : flags_(flags), die_with_us_(die_with_us), supervisor_(supervisor), agent_(agent) {}
 
   int Run() {
-    if (const absl::Status status = ServeHttp(); !status.ok()) {
-      return Fail("http failed", status, kExitAgentFailure);
+    // Before the gate: who waits is asked, too.
+    if (const absl::Status status = servers_.Start(flags_, agent_, progress_, schema_);
+        !status.ok()) {
+      return Fail("probes failed", status, kExitAgentFailure);
     }
-    std::optional<int> code = WaitAtGate(agent_, supervisor_, flags_.gate_timeout);
+    std::optional<int> code = WaitAtGate(agent_, supervisor_, flags_.gate_timeout,
+                                         [this](bool) { servers_.GateChanged(); });
     if (!code.has_value()) code = Supervise();
     progress_.Advance(Phase::kEnded);
     poller_.reset();
@@ -50,12 +52,6 @@ class Program {
   }
 
  private:
-  absl::Status ServeHttp() {
-    if (!flags_.http_port.has_value()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(http_, ServeProbes(*flags_.http_port, agent_, progress_, schema_));
-    return absl::OkStatus();
-  }
-
   int Supervise() {
     const absl::Status started = supervisor_.Start(
         {.command = flags_.command,
@@ -144,8 +140,8 @@ class Program {
   std::atomic<bool> session_lost_{false};
   std::atomic<bool> schema_changed_{false};
   absl::Time kill_at_ = absl::InfiniteFuture();
+  ProbeServers servers_;
   std::unique_ptr<ReadyPoller> poller_;
-  std::unique_ptr<HttpServer> http_;
 };
 
 }  // namespace

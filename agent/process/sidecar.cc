@@ -12,7 +12,6 @@
 #include "agent/process/probes.h"
 #include "agent/process/ready_poller.h"
 #include "engine/base/log.h"
-#include "engine/base/status_macros.h"
 
 namespace lockstep::process {
 namespace {
@@ -35,10 +34,15 @@ class Program {
       : flags_(flags), supervisor_(supervisor), agent_(agent) {}
 
   int Run() {
-    if (const absl::Status status = ServeHttp(); !status.ok()) {
-      return Fail("http failed", status, kExitAgentFailure);
+    agent_.OnSchemaChange([this](const SchemaChange& change) { schema_.Note(change); });
+    if (const absl::Status status = servers_.Start(flags_, agent_, progress_, schema_);
+        !status.ok()) {
+      return Fail("probes failed", status, kExitAgentFailure);
     }
-    ObserveGate(agent_, [this] { supervisor_.Wake(); });
+    ObserveGate(agent_, [this](bool open) {
+      servers_.GateChanged();
+      if (open) supervisor_.Wake();
+    });
     bool open = false;
     for (;;) {
       const Event event = supervisor_.Next(absl::InfiniteDuration());
@@ -58,12 +62,6 @@ class Program {
   }
 
  private:
-  absl::Status ServeHttp() {
-    agent_.OnSchemaChange([this](const SchemaChange& change) { schema_.Note(change); });
-    ASSIGN_OR_RETURN(http_, ServeProbes(*flags_.http_port, agent_, progress_, schema_));
-    return absl::OkStatus();
-  }
-
   // The service may come, restart, and come again: its ready URL is asked all the time.
   void FollowService() {
     if (flags_.ready_url.empty()) return SetReady(true);
@@ -106,8 +104,8 @@ class Program {
   Agent& agent_;
   Progress progress_;
   SchemaNews schema_;
+  ProbeServers servers_;
   std::unique_ptr<ReadyPoller> poller_;
-  std::unique_ptr<HttpServer> http_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "coordinator/program/environment.h"
 
 #include <chrono>
+#include <set>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -150,10 +151,15 @@ void Environment::MakeServices() {
                                                               .fleet = fleet_.get(),
                                                               .operations = operations_.get()},
                                           config_.durations, &call_workers_, &hub_);
-  health_service_ = std::make_unique<HealthServiceImpl>(std::set<std::string>{
-      v1::AdminService::service_full_name(), v1::AgentService::service_full_name(),
-      v1::ReleaseService::service_full_name(), v1::OperationService::service_full_name(),
-      v1::StatusService::service_full_name()});
+  // Followers serve reads, so that leading plays no part.
+  serve::HealthService::Services services;
+  for (const char* name :
+       {"", v1::AdminService::service_full_name(), v1::AgentService::service_full_name(),
+        v1::ReleaseService::service_full_name(), v1::OperationService::service_full_name(),
+        v1::StatusService::service_full_name()}) {
+    services[name] = [this] { return serving_.load(); };
+  }
+  health_service_ = std::make_unique<serve::HealthService>(std::move(services));
 }
 
 std::string Environment::AnnouncedAddress() const {
@@ -251,7 +257,8 @@ void Environment::OnDeposed() {
 void Environment::Stop() {
   if (std::exchange(stopped_, true)) return;
   base::LogInfo("stopping");
-  if (health_service_ != nullptr) health_service_->StopServing();
+  serving_ = false;
+  if (health_service_ != nullptr) health_service_->Changed();
   driver_->Stop();
   // Twice: the second time those that said hello before the door was shut.
   fleet_->SendAllAway(config_.durations.reconnect_cap, ShuttingDown());

@@ -14,11 +14,11 @@
 #include "coordinator/program/config.h"
 #include "coordinator/rpc/admin_service.h"
 #include "coordinator/rpc/agent_service.h"
-#include "coordinator/rpc/health_service.h"
 #include "coordinator/rpc/operation_service.h"
 #include "coordinator/rpc/release_service.h"
 #include "coordinator/rpc/status_service.h"
 #include "engine/base/worker_pool.h"
+#include "proto/serve/health_service.h"
 
 namespace lockstep::coordinator {
 
@@ -62,7 +62,7 @@ class Environment {
   std::atomic<int64_t> loaded_epoch_{0};
   std::atomic<int64_t> incarnation_{0};  // Loaded with it.
   std::atomic<bool> stopping_{false};    // No agent is welcomed any more.
-  base::Mutex load_mu_;  // One thread loads at a time.
+  base::Mutex load_mu_;                  // One thread loads at a time.
   GateMemory gate_memory_;
   Settle settle_;
   std::unique_ptr<Elector> elector_;
@@ -78,7 +78,8 @@ class Environment {
   std::unique_ptr<ReleaseServiceImpl> release_service_;
   std::unique_ptr<OperationServiceImpl> operation_service_;
   std::unique_ptr<StatusServiceImpl> status_service_;
-  std::unique_ptr<HealthServiceImpl> health_service_;
+  std::atomic<bool> serving_{true};  // What health_service_ says.
+  std::unique_ptr<serve::HealthService> health_service_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
   bool stopped_ = false;

@@ -1,13 +1,20 @@
 // Probes and tools that know only the standard services find what they look for.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
 #include "tests/e2e/cluster.h"
+#include "tests/e2e/probe.h"
 #include "tests/support/eventually.h"
+#include "tests/support/health_client.h"
+#include "tests/support/temp_dir.h"
 
 namespace lockstep::testing {
 namespace {
@@ -82,6 +89,52 @@ TEST_F(HealthTest, AWatcherOfAnUnknownServiceIsToldSo) {
   ASSERT_TRUE(reader->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVICE_UNKNOWN);
   context.TryCancel();
+}
+
+// A service under `lockstep-agent run`, from a closed gate to its end, as a balancer sees it.
+TEST_F(HealthTest, AnAgentsHealthFollowsItsService) {
+  TempDir directory;
+  const std::string fifo = directory.File("end");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  cluster_.WriteMigration("001_users.sql", "CREATE TABLE users (id int)");
+  ASSERT_EQ(cluster_.Ctl({"publish"}).exit->code, 0);
+  // It takes its time to end.
+  auto agent = cluster_.StartAgent(
+      {.flags = {"--grpc-health", "0"},
+       .command = {"sh", "-c", "trap '' TERM; echo serves-now; cat \"$END\"; echo done"},
+       .env = {{"END", fifo}}});
+  const HealthClient client(absl::StrCat("127.0.0.1:", HealthPortOf(*agent)));
+  const auto ready = client.Watch("");
+  const auto gate = client.Watch("gate");
+  const auto live = client.Watch("liveness");
+  const auto unknown = client.Watch("shop");
+  EXPECT_EQ(ready->Next(), "NOT_SERVING");
+  EXPECT_EQ(gate->Next(), "NOT_SERVING");
+  EXPECT_EQ(live->Next(), "SERVING");
+  EXPECT_EQ(unknown->Next(), "SERVICE_UNKNOWN");
+  EXPECT_EQ(client.Check("liveness"), "SERVING");
+  EXPECT_EQ(client.Check("readiness"), "NOT_SERVING");
+  EXPECT_EQ(client.Check("shop"), HealthError(grpc::StatusCode::NOT_FOUND));
+
+  auto migrator =
+      cluster_.StartAgent({.service = "migrator", .yaml = "needs: 0\n", .migrate = true});
+  const CommandResult upgrade = cluster_.Ctl({"upgrade", "--yes"});
+  ASSERT_EQ(upgrade.exit->code, 0) << upgrade.err;
+  EXPECT_EQ(gate->Next(), "SERVING");
+  EXPECT_EQ(ready->Next(), "SERVING");
+  EXPECT_EQ(client.Check("readiness"), "SERVING");
+  ASSERT_TRUE(agent->WaitForOutput("serves-now")) << agent->stderr_text();
+
+  agent->Signal(SIGTERM);
+  EXPECT_EQ(ready->Next(), "NOT_SERVING");
+  EXPECT_EQ(client.Check("readiness"), "NOT_SERVING");
+  EXPECT_EQ(client.Check("liveness"), "SERVING");
+  EXPECT_EQ(agent->Wait(absl::ZeroDuration()), std::nullopt);
+  close(open(fifo.c_str(), O_WRONLY | O_CLOEXEC));
+  EXPECT_EQ(agent->Wait(), ExitStatus{}) << agent->stderr_text();
+  for (const auto* watch : {&ready, &gate, &live, &unknown}) {
+    EXPECT_EQ((*watch)->Next(), HealthError(grpc::StatusCode::UNAVAILABLE));
+  }
 }
 
 // Sends one message of the reflection service and returns the answer, both as bytes.

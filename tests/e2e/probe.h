@@ -1,4 +1,4 @@
-// What an orchestrator sees of an agent: its three HTTP answers.
+// What an orchestrator sees of an agent: its HTTP answers, and where to ask over gRPC.
 #ifndef LOCKSTEP_TESTS_E2E_PROBE_H_
 #define LOCKSTEP_TESTS_E2E_PROBE_H_
 
@@ -56,6 +56,17 @@ inline int HttpPortOf(const Subprocess& agent) {
   const std::string text = agent.stderr_text();
   return std::regex_search(text, match, std::regex("\"port\":\"([0-9]+)\"")) ? std::stoi(match[1])
                                                                              : 0;
+}
+
+// Of an agent that was started with --grpc-health 0; 0 when it does not come to listen.
+inline int HealthPortOf(const Subprocess& agent) {
+  std::smatch match;
+  if (!agent.WaitForOutput("grpc health listening.*\"port\":\"[0-9]+\"")) return 0;
+  const std::string text = agent.stderr_text();
+  return std::regex_search(text, match,
+                           std::regex("grpc health listening[^\n]*\"port\":\"([0-9]+)\""))
+             ? std::stoi(match[1])
+             : 0;
 }
 
 // The verdict of the agent at `port` once its reason is `reason`, or the last one.

@@ -1,20 +1,20 @@
 // The table of verdicts, each row caused with real processes and seen from outside: over HTTP, by
-// `lockstep wait` and `lockstep status`, and by what becomes of the service itself. A closed gate
-// is never a reason to restart anything: liveness stays up in every row.
+// over gRPC, by `lockstep wait` and `lockstep status`, and by what becomes of the service itself. A
+// closed gate is never a reason to restart anything: liveness stays up in every row.
 #include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <gmock/gmock.h>
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "grpc/health/v1/health.grpc.pb.h"
 
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/probe.h"
 #include "tests/support/eventually.h"
+#include "tests/support/health_client.h"
 #include "tests/support/temp_dir.h"
 
 namespace lockstep::testing {
@@ -56,10 +56,11 @@ class Verdicts : public ::testing::Test {
   // A service under `lockstep-agent run`, with its probes.
   void Start(AgentSpec spec = {}) {
     spec.instance = "shop-1";
-    spec.flags.insert(spec.flags.end(), {"--http", "0"});
+    spec.flags.insert(spec.flags.end(), {"--http", "0", "--grpc-health", "0"});
     agent_ = cluster_.StartAgent(spec);
     port_ = HttpPortOf(*agent_);
     ASSERT_NE(port_, 0) << agent_->stderr_text();
+    health_.emplace(absl::StrCat("127.0.0.1:", HealthPortOf(*agent_)));
   }
   // What is refused for good ends the process, so a sidecar shows what it is.
   void StartSidecar(AgentSpec spec = {}) {
@@ -78,23 +79,20 @@ class Verdicts : public ::testing::Test {
     const HttpAnswer ready = HttpGet(port_, "/readyz");
     EXPECT_EQ(ready.status, 503);
     EXPECT_EQ(ready.body.value("reason", ""), "gate_closed");
-    EXPECT_TRUE(CoordinatorServes());
+    EXPECT_EQ(health_->Check("liveness"), "SERVING");
+    for (const char* service : {"", "readiness", "gate"}) {
+      EXPECT_EQ(health_->Check(service), "NOT_SERVING") << service;
+    }
+    EXPECT_EQ(HealthClient(cluster_.socket()).Check(""), "SERVING");
     return gate.body;
   }
   void Opens(const std::string& reason) {
     EXPECT_EQ(GateOnce(port_, reason).status, 200) << agent_->stderr_text();
     EXPECT_TRUE(Eventually([&] { return HttpGet(port_, "/readyz").status == 200; }));
+    for (const char* service : {"", "readiness", "gate", "liveness"}) {
+      EXPECT_EQ(health_->Check(service), "SERVING") << service;
+    }
     EXPECT_TRUE(agent_->WaitForOutput("open ")) << agent_->stderr_text();
-  }
-  bool CoordinatorServes() {
-    const auto channel = grpc::CreateChannel(cluster_.socket(), grpc::InsecureChannelCredentials());
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
-    grpc::health::v1::HealthCheckResponse response;
-    return grpc::health::v1::Health::NewStub(channel)
-               ->Check(&context, grpc::health::v1::HealthCheckRequest(), &response)
-               .ok() &&
-           response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
   }
   // `lockstep wait --for gate=shop`: 0 open, 5 refused, 6 when the time is over.
   CommandResult WaitForGate(const std::string& timeout = "1s") {
@@ -134,6 +132,7 @@ class Verdicts : public ::testing::Test {
   std::unique_ptr<Subprocess> migrator_;
   std::unique_ptr<Subprocess> agent_;
   int port_ = 0;
+  std::optional<HealthClient> health_;
 };
 
 TEST_F(Verdicts, NotConfigured) {

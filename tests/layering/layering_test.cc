@@ -108,6 +108,17 @@ TEST(CheckIncludes, ProgramsDoNotIncludeEachOther) {
   EXPECT_THAT(ProblemsOf("coordinator/rpc/x.cc", Including("engine/postgres/pool.h")), SizeIs(1));
 }
 
+// Who links lockstep::agent gets no server.
+TEST(CheckIncludes, TheHealthServerIsOfTheAgentsProgramAlone) {
+  EXPECT_THAT(ProblemsOf("agent/process/x.cc", Including("agent/health/health_server.h")),
+              IsEmpty());
+  EXPECT_THAT(ProblemsOf("agent/health/x.cc", Including("proto/serve/health_service.h")),
+              IsEmpty());
+  for (const char* header : {"agent/health/health_server.h", "proto/serve/health_service.h"}) {
+    EXPECT_THAT(ProblemsOf("agent/x.cc", Including(header)), SizeIs(1)) << header;
+  }
+}
+
 TEST(CheckIncludes, ThePublicHeaderNeedsNothingOfOurs) {
   const std::string path = "agent/include/lockstep/agent.h";
   EXPECT_THAT(ProblemsOf(path, Including("absl/status/status.h")), IsEmpty());

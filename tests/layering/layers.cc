@@ -126,6 +126,8 @@ const std::vector<Layer>& Layers() {
        {"threads"}},
       // Wire to domain and back.
       {"proto/convert", {"engine/base", "engine/chain"}, {"pb", "grpc"}},
+      // Parts of a gRPC server that more than one program has.
+      {"proto/serve", {"engine/base", "proto/convert"}, {"pb", "grpc"}},
       // The coordinator: rules over stores, without wire; rpc knows the wire and no SQL.
       {"coordinator", {"engine/base"}, {}},
       {"coordinator/store",
@@ -160,7 +162,7 @@ const std::vector<Layer>& Layers() {
       {"coordinator/rpc",
        {"coordinator", "coordinator/store", "coordinator/fleet", "coordinator/lease",
         "coordinator/operation", "coordinator/status", "coordinator/wire", "engine/base",
-        "engine/sql", "engine/chain", "proto/convert"},
+        "engine/sql", "engine/chain", "proto/convert", "proto/serve"},
        {"pb", "grpc", "threads"}},
       {"coordinator/http",
        {"coordinator", "coordinator/store", "coordinator/fleet", "coordinator/lease",
@@ -169,7 +171,7 @@ const std::vector<Layer>& Layers() {
       {"coordinator/program",
        {"coordinator", "coordinator/store", "coordinator/fleet", "coordinator/lease",
         "coordinator/operation", "coordinator/status", "coordinator/rpc", "coordinator/http",
-        "engine/base", "engine/postgres", "engine/catalog"},
+        "engine/base", "engine/postgres", "engine/catalog", "proto/serve"},
        {"grpc", "httplib", "CLI11", "threads"}},
       // The agent: a library whose public header needs none of the rest, and a program over it.
       {"agent/include", {}, {}},
@@ -177,8 +179,9 @@ const std::vector<Layer>& Layers() {
        {"agent/include", "engine/base", "engine/chain", "engine/postgres", "engine/apply",
         "engine/backfill", "proto/convert"},
        {"pb", "grpc", "threads"}},
+      {"agent/health", {"engine/base", "proto/serve"}, {"grpc"}},
       {"agent/process",
-       {"agent/include", "engine/base", "engine/chain"},
+       {"agent/include", "agent/health", "engine/base", "engine/chain"},
        {"httplib", "CLI11", "threads"}},
       // Release tooling; for --direct also the coordinator's rules, never its rpc.
       {"ctl/direct",

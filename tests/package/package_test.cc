@@ -113,6 +113,22 @@ TEST_F(PackageTest, AnOutsideProgramWithAnEmbeddedChainPassesItsGateInSixteenMeb
   }
 }
 
+std::string BytesOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
+}
+
+// The probes are of the program lockstep-agent; who links the library has a server of its own.
+TEST_F(PackageTest, AnOutsideProgramCarriesNoHealthServer) {
+  const std::string described = "grpc/health/v1/health.proto";
+  EXPECT_NE(BytesOf(Prefix() + "/bin/lockstep-agent").find(described), std::string::npos);
+  const std::string orders = BytesOf(Build() + "/orders");
+  EXPECT_NE(orders.find("lockstep/v1/agent.proto"), std::string::npos);
+  EXPECT_EQ(orders.find(described), std::string::npos);
+}
+
 TEST_F(PackageTest, AChangedChainSumIsEmbeddedAnew) {
   std::ofstream(Sources() + "/migrations/chain.sum", std::ios::app) << "broken\n";
   MustSucceed({LOCKSTEP_CMAKE, "--build", Build()});

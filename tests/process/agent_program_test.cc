@@ -142,6 +142,10 @@ TEST_F(AgentProgramTest, ATakenPortIsItsFailure) {
   const CommandResult result = RunCommand(Configured({"--http", absl::StrCat((*other)->port())}));
   EXPECT_EQ(result.exit, ExitStatus{.code = 125});
   EXPECT_THAT(result.err, HasSubstr("HTTP_LISTEN"));
+  const CommandResult health =
+      RunCommand(Configured({"--grpc-health", absl::StrCat((*other)->port())}));
+  EXPECT_EQ(health.exit, ExitStatus{.code = 125});
+  EXPECT_THAT(health.err, HasSubstr("HEALTH_LISTEN"));
 }
 
 }  // namespace

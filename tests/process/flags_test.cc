@@ -230,7 +230,9 @@ TEST_F(FlagsTest, WaitReservesForAnInstanceThatIsNamed) {
 }
 
 TEST_F(FlagsTest, SidecarNeedsAPort) {
-  EXPECT_EQ(Parse({"sidecar"}).exit_code, kExitAgentFailure);
+  const ParsedFlags none = Parse({"sidecar"});
+  EXPECT_EQ(none.exit_code, kExitAgentFailure);
+  EXPECT_THAT(none.text, HasSubstr("sidecar needs --http or --grpc-health"));
   const ParsedFlags parsed = Parse({"sidecar", "--http", "8099"});
   ASSERT_EQ(parsed.exit_code, std::nullopt) << parsed.text;
   EXPECT_EQ(parsed.flags.verb, Verb::kSidecar);
@@ -238,6 +240,21 @@ TEST_F(FlagsTest, SidecarNeedsAPort) {
   EXPECT_EQ(parsed.flags.drain_timeout, absl::Seconds(25));
   EXPECT_EQ(Parse({"sidecar", "--http", "0", "--drain-timeout", "0"}).flags.drain_timeout,
             absl::InfiniteDuration());
+}
+
+TEST_F(FlagsTest, GrpcHealthIsAPortOrAnAddress) {
+  EXPECT_EQ(Parse({"run", "--", "true"}).flags.grpc_health, std::nullopt);
+  EXPECT_EQ(Parse({"run", "--grpc-health", "0", "--", "true"}).flags.grpc_health,
+            health::Address{});
+  const ParsedFlags sidecar = Parse({"sidecar", "--grpc-health", "0.0.0.0:7412"});
+  ASSERT_EQ(sidecar.exit_code, std::nullopt) << sidecar.text;  // No --http needed then.
+  EXPECT_EQ(sidecar.flags.grpc_health, (health::Address{.host = "0.0.0.0", .port = 7412}));
+  const ParsedFlags wrong = Parse({"sidecar", "--grpc-health", "7412:0.0.0.0"});
+  EXPECT_EQ(wrong.exit_code, kExitAgentFailure);
+  EXPECT_THAT(wrong.text, HasSubstr("--grpc-health: neither PORT nor HOST:PORT"));
+  EXPECT_EQ(Parse({"wait", "--grpc-health", "0"}).exit_code, kExitAgentFailure);
+  SetEnv("LOCKSTEP_AGENT_GRPC_HEALTH", "7413");
+  EXPECT_EQ(Parse({"sidecar"}).flags.grpc_health, (health::Address{.port = 7413}));
 }
 
 TEST_F(FlagsTest, OnlyRunTakesACommand) {

@@ -1,0 +1,117 @@
+#include "agent/health/health_server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <grpcpp/grpcpp.h>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+
+#include "engine/base/error_info.h"
+#include "proto/serve/health_service.h"
+
+namespace lockstep::health {
+namespace {
+
+constexpr int kMaxPort = 65'535;
+constexpr int kMaxRequestBytes = 4096;
+constexpr int kMaxStreamsOfAConnection = 2 * kMaxWatchers;
+// How soon a watcher whose host is gone is noticed, and no longer counted.
+constexpr int kKeepaliveMs = 20'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+// A client that does not read is not waited for.
+constexpr std::chrono::seconds kStopGrace(3);
+
+std::string TargetOf(const Address& address) {
+  return absl::StrContains(address.host, ':') ? absl::StrCat("[", address.host, "]:", address.port)
+                                              : absl::StrCat(address.host, ":", address.port);
+}
+
+serve::HealthService::Services ServicesOf(const Probes& probes) {
+  return {{"", probes.ready},
+          {"readiness", probes.ready},
+          {"gate", probes.gate_open},
+          {"liveness", [] { return true; }}};
+}
+
+}  // namespace
+
+absl::StatusOr<Address> ParseAddress(absl::string_view text) {
+  Address address;
+  absl::string_view port = text;
+  if (const size_t colon = text.rfind(':'); colon != absl::string_view::npos) {
+    absl::string_view host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+    const bool bracketed = absl::ConsumePrefix(&host, "[") && absl::ConsumeSuffix(&host, "]");
+    address.host = std::string(host);
+    if (host.empty() || bracketed != absl::StrContains(host, ':')) port = "";
+  }
+  const bool digits = std::all_of(port.begin(), port.end(), absl::ascii_isdigit);
+  if (port.empty() || !digits || !absl::SimpleAtoi(port, &address.port) ||
+      address.port > kMaxPort) {
+    return absl::InvalidArgumentError(absl::StrCat("neither PORT nor HOST:PORT: ", text));
+  }
+  return address;
+}
+
+class HealthServer::Impl {
+ public:
+  explicit Impl(const Probes& probes)
+      : service_(ServicesOf(probes), {.max_watchers = kMaxWatchers}) {}
+
+  ~Impl() {
+    if (server_ == nullptr) return;
+    service_.Shutdown(base::MakeError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                                      "the agent is shutting down", {}, ""));
+    server_->Shutdown(std::chrono::system_clock::now() + kStopGrace);
+    server_->Wait();
+  }
+
+  absl::Status Listen(const Address& address) {
+    const std::string target = TargetOf(address);
+    grpc::ServerBuilder builder;
+    builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfAConnection);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+    // Two agents on one port would answer for each other.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddListeningPort(target, grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    if (server_ != nullptr && port_ != 0) return absl::OkStatus();
+    return base::MakeError(absl::StatusCode::kUnavailable, "HEALTH_LISTEN",
+                           absl::StrCat("cannot listen on ", target), {{"address", target}},
+                           "give another --grpc-health address, or port 0");
+  }
+
+  int port() const { return port_; }
+  void Changed() { service_.Changed(); }
+
+ private:
+  serve::HealthService service_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+HealthServer::HealthServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HealthServer::~HealthServer() = default;
+
+absl::StatusOr<std::unique_ptr<HealthServer>> HealthServer::Start(const Address& address,
+                                                                  Probes probes) {
+  auto impl = std::make_unique<Impl>(probes);
+  if (absl::Status status = impl->Listen(address); !status.ok()) return status;
+  return std::unique_ptr<HealthServer>(new HealthServer(std::move(impl)));
+}
+
+int HealthServer::port() const { return impl_->port(); }
+
+void HealthServer::Changed() { impl_->Changed(); }
+
+}  // namespace lockstep::health
