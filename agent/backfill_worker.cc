@@ -7,6 +7,10 @@
 namespace lockstep::agent {
 namespace {
 
+// A vacuum that a part began goes on if the next part of its job comes within it; else it is ended,
+// because a migration of that table would wait for it.
+constexpr absl::Duration kNextPart = absl::Milliseconds(500);
+
 const char* NameOf(backfill::PartOutcome outcome) {
   switch (outcome) {
     case backfill::PartOutcome::kDone:
@@ -55,10 +59,16 @@ void BackfillWorker::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::optional<BackfillWorker::Taken> BackfillWorker::Next() {
+std::optional<BackfillWorker::Taken> BackfillWorker::Next(absl::Duration patience) {
   base::MutexLock lock(mu_);
   current_.reset();
-  while (!stopping_ && !next_.has_value()) changed_.Wait(lock);
+  while (!stopping_ && !next_.has_value()) {
+    if (patience == absl::InfiniteDuration()) {
+      changed_.Wait(lock);
+    } else if (!changed_.WaitFor(lock, patience)) {
+      return std::nullopt;
+    }
+  }
   if (stopping_) return std::nullopt;
   std::optional<Taken> taken = std::exchange(next_, std::nullopt);
   current_ = taken->cancellation;
@@ -66,19 +76,30 @@ std::optional<BackfillWorker::Taken> BackfillWorker::Next() {
 }
 
 void BackfillWorker::Loop() {
-  for (auto taken = Next(); taken.has_value(); taken = Next()) {
-    const backfill::PartEnd end = backfill::RunPart(taken->part, *taken->cancellation);
-    base::LogFields fields = {{"backfill", taken->name},
-                              {"part", apply::ApplicationNameOf(taken->part.token)},
-                              {"outcome", NameOf(end.outcome)}};
-    if (end.status.ok()) {
-      base::LogInfo("part of a backfill ended", fields);
-    } else {
-      fields.emplace_back("why", std::string(end.status.message()));
-      base::LogWarning("part of a backfill ended early", fields);
+  backfill::VacuumKeeper keeper;
+  for (;;) {
+    std::optional<Taken> taken = Next(kNextPart);
+    if (!taken.has_value()) {
+      keeper.Reset();
+      taken = Next(absl::InfiniteDuration());
     }
-    ended_(taken->part.token);
+    if (!taken.has_value()) return;
+    Work(*taken, keeper);
   }
+}
+
+void BackfillWorker::Work(const Taken& taken, backfill::VacuumKeeper& keeper) {
+  const backfill::PartEnd end = backfill::RunPart(taken.part, *taken.cancellation, keeper);
+  base::LogFields fields = {{"backfill", taken.name},
+                            {"part", apply::ApplicationNameOf(taken.part.token)},
+                            {"outcome", NameOf(end.outcome)}};
+  if (end.status.ok()) {
+    base::LogInfo("part of a backfill ended", fields);
+  } else {
+    fields.emplace_back("why", std::string(end.status.message()));
+    base::LogWarning("part of a backfill ended early", fields);
+  }
+  ended_(taken.part.token);
 }
 
 }  // namespace lockstep::agent

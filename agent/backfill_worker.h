@@ -16,10 +16,12 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
 
 #include "engine/apply/cancellation.h"
 #include "engine/apply/lease.h"
 #include "engine/backfill/part.h"
+#include "engine/backfill/vacuum.h"
 #include "engine/base/mutex.h"
 
 namespace lockstep::agent {
@@ -49,7 +51,9 @@ class BackfillWorker {
     std::shared_ptr<apply::Cancellation> cancellation;
   };
   void Loop();
-  std::optional<Taken> Next();
+  void Work(const Taken& taken, backfill::VacuumKeeper& keeper);
+  // Waits for an offer. Absent when there was none for `patience`, and when the thread is to end.
+  std::optional<Taken> Next(absl::Duration patience);
 
   const std::string conninfo_;
   const bool allow_superuser_;

@@ -85,7 +85,7 @@ void LocalAgent::RunBackfill(const coordinator::BackfillOffer& offer, const Puls
     // The person who types it chose the connection.
     (void)backfill::RunPart(
         {.token = TokenOf(offer.token), .conninfo = options_.conninfo, .allow_superuser = true},
-        cancellation);
+        cancellation, keeper_);
     over.Request("ended");
   });
   while (!over.WaitFor(kPulse)) {

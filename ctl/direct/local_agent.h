@@ -19,6 +19,7 @@
 #include "coordinator/lease/lessor.h"
 #include "coordinator/operation/operations.h"
 #include "engine/apply/run.h"
+#include "engine/backfill/vacuum.h"
 #include "engine/base/mutex.h"
 
 namespace lockstep::ctl {
@@ -72,6 +73,7 @@ class LocalAgent {
                          const Pulse& pulse);
 
   const LocalAgentOptions options_;
+  backfill::VacuumKeeper keeper_;
 };
 
 }  // namespace lockstep::ctl

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "engine/apply/errors.h"
 #include "engine/backfill/controller.h"
 #include "engine/backfill/health.h"
 #include "engine/backfill/part_session.h"
 #include "engine/backfill/vacuum.h"
+#include "engine/backfill/verify.h"
 #include "engine/base/clock.h"
 #include "engine/base/error_info.h"
 #include "engine/base/log.h"
@@ -29,7 +29,6 @@ using postgres::Value;
 
 // While a batch waits for a lock it keeps others waiting for its own.
 constexpr absl::Duration kBatchLockTimeout = absl::Milliseconds(100);
-constexpr absl::Duration kLongLockTimeout = absl::Seconds(1);
 // A batch that takes this long is too big, whatever it waits for.
 constexpr absl::Duration kBatchTimeout = absl::Seconds(10);
 // Behind a batch that met a lock: at first, and at most.
@@ -37,11 +36,11 @@ constexpr absl::Duration kConflictPause = absl::Milliseconds(250);
 constexpr absl::Duration kMaxConflictPause = absl::Seconds(5);
 // A part that failed for a reason that may pass is tried again after this.
 constexpr absl::Duration kTryAgain = absl::Seconds(2);
+// Of the table's rows in one batch: fewer writes than one in a hundred come upon its locks.
+constexpr double kMostOfTable = 0.008;
 // Of the table's rows: a vacuum each time so many were changed, but not for a few.
 constexpr double kVacuumPart = 0.05;
 constexpr int64_t kVacuumRows = 10'000;
-constexpr int kDefaultRanges = 4;
-constexpr int kSampleRows = 5;
 // REINDEX CONCURRENTLY of a big table is one statement.
 constexpr absl::Duration kReindexTtl = absl::Hours(6);
 
@@ -54,8 +53,8 @@ bool IsAboutLocks(const absl::Status& status) {
 
 class PartRunner {
  public:
-  PartRunner(const PartSpec& spec, Cancellation& cancellation)
-      : spec_(spec), cancellation_(cancellation) {}
+  PartRunner(const PartSpec& spec, Cancellation& cancellation, VacuumKeeper& keeper)
+      : spec_(spec), cancellation_(cancellation), keeper_(keeper) {}
 
   PartEnd Run() {
     absl::Duration away_since = Clock();
@@ -75,7 +74,7 @@ class PartRunner {
   // Until the part ends or the connection is lost; `heard` becomes when it was last there.
   absl::Status RunOnce(absl::Duration* heard) {
     health_.reset();
-    vacuum_.reset();
+    vacuum_ = nullptr;
     ASSIGN_OR_RETURN(session_, PartSession::Open(spec_));
     absl::Status ended;
     {
@@ -118,19 +117,22 @@ class PartRunner {
   absl::Status MakeHelpers() {
     const postgres::ScriptSessionOptions connection{
         .conninfo = spec_.conninfo, .application_name = apply::ApplicationNameOf(spec_.token)};
+    // What is dead in the table, and who waits for it, is of those who write it.
     HealthOptions health{.connection = connection,
                          .owner_role = part_.owner_role,
                          .search_path = part_.search_path,
-                         .relation = part_.relation,
+                         .relation = part_.kind == "range" ? part_.relation : "",
                          .pids = {session_->script().announced_backend_pid()}};
+    // What comes behind the ranges does not wait for a vacuum's lock.
+    if (part_.kind != "range") keeper_.Reset();
     if (part_.kind == "range" && !part_.job.keys.empty()) {
       RETURN_IF_ERROR(session_->BeginBatch({.lock_timeout = kLongLockTimeout}).status());
       RETURN_IF_ERROR(session_->ToOwner(part_));
       ASSIGN_OR_RETURN(walk_, ResolveWalk(session_->script(), part_.job));
       session_->Rollback();
-      vacuum_ = std::make_unique<Vacuum>(VacuumOptions{
-          .connection = connection, .owner_role = part_.owner_role, .table = walk_->table});
-      RETURN_IF_ERROR(vacuum_->Open());
+      ASSIGN_OR_RETURN(vacuum_, keeper_.Get({.connection = connection,
+                                             .owner_role = part_.owner_role,
+                                             .table = walk_->table}));
       health.pids.push_back(vacuum_->pid());
     }
     health_ = std::make_unique<HealthReader>(std::move(health));
@@ -145,7 +147,7 @@ class PartRunner {
     }
     ASSIGN_OR_RETURN(settings_, SettingsOf(part_.job, info_.settings));
     limiter_.Set(settings_.rate == 0 ? 0 : settings_.rate / std::max(1.0, 1.0 * info_.holders));
-    if (controller_.has_value()) controller_->Limit(settings_.batch);
+    if (controller_.has_value()) controller_->Limit(MostRows());
     return absl::OkStatus();
   }
 
@@ -200,8 +202,7 @@ class PartRunner {
     std::optional<Walk> walk;
     if (!part_.job.keys.empty()) {
       ASSIGN_OR_RETURN(walk, ResolveWalk(session_->script(), part_.job));
-      ASSIGN_OR_RETURN(
-          plan, PlanRanges(session_->script(), *walk, part_.job.ranges.value_or(kDefaultRanges)));
+      ASSIGN_OR_RETURN(plan, PlanRanges(session_->script(), *walk, part_.job.ranges));
     }
     RETURN_IF_ERROR(session_->ToSelf());
     return session_->ClosePlan(walk, plan);
@@ -212,7 +213,7 @@ class PartRunner {
     const int first = part_.batch_rows > 0        ? part_.batch_rows
                       : settings_.first_batch > 0 ? settings_.first_batch
                                                   : kFirstBatchRows;
-    controller_.emplace(first, settings_.batch);
+    controller_.emplace(first, MostRows());
     for (;;) {
       RETURN_IF_ERROR(WaitUntilOpen());
       const absl::StatusOr<bool> done = RunBatch();
@@ -223,6 +224,13 @@ class PartRunner {
       if (!IsAboutLocks(done.status())) return done.status();
       Conflicted(done.status());
     }
+  }
+
+  // Where nobody says otherwise: of a small table no more than a few of its rows at a time.
+  int MostRows() const {
+    if (settings_.batch != chain::kMaxBatchRows) return settings_.batch;
+    return std::clamp(static_cast<int>(kMostOfTable * static_cast<double>(part_.total)),
+                      kFirstBatchRows, chain::kMaxBatchRows);
   }
 
   void Conflicted(const absl::Status& status) {
@@ -237,27 +245,19 @@ class PartRunner {
   // True when the range is at its end; false also when the job was just paused.
   absl::StatusOr<bool> RunBatch() {
     const absl::Duration began = Clock();
-    const bool keyed = walk_.has_value();
-    ASSIGN_OR_RETURN(info_, session_->BeginBatch(
-                                {.lock_timeout = keyed ? kBatchLockTimeout : kLongLockTimeout,
-                                 .statement_timeout = keyed ? kBatchTimeout : absl::ZeroDuration(),
-                                 .durable = part_.job.durable || !keyed}));
-    if (info_.state != "running") {
+    const int asked = controller_->rows();
+    NextBatch next{.high = part_.high, .rows = 0, .last = true};
+    const Key from = info_.cursor;
+    ASSIGN_OR_RETURN(const bool open,
+                     walk_.has_value() ? BeginKeys(from, asked, &next) : BeginSeed());
+    if (!open) {
       session_->Rollback();
       return false;
     }
-    const Key from = info_.cursor;
-    const int asked = controller_->rows();
-    RETURN_IF_ERROR(session_->ToOwner(part_));
-    NextBatch next{.high = part_.high, .rows = 0, .last = true};
-    if (keyed) {
-      ASSIGN_OR_RETURN(next, FindNextBatch(session_->script(), *walk_, from, part_.high, asked));
-    }
-    int64_t changed = 0;
-    if (!keyed || next.rows > 0) {
-      ASSIGN_OR_RETURN(changed, RunStatements(from, next.high));
-    }
-    RETURN_IF_ERROR(session_->ToSelf());
+    const bool nothing = walk_.has_value() && next.rows == 0;
+    ASSIGN_OR_RETURN(const int64_t changed,
+                     session_->RunAsOwner(nothing ? std::vector<postgres::Command>()
+                                                  : Statements(from, next.high)));
     RETURN_IF_ERROR(session_->Close({.from = from,
                                      .to = next.high,
                                      .done = next.last,
@@ -265,12 +265,33 @@ class PartRunner {
                                      .changed = changed,
                                      .batch_rows = asked,
                                      .lag = health_->lag()}));
+    info_.cursor = next.high;
     Committed(began, next, asked, changed);
     return next.last;
   }
 
-  absl::StatusOr<int64_t> RunStatements(const Key& low, const Key& high) {
-    int64_t changed = 0;
+  // False when the job is not to go on now.
+  absl::StatusOr<bool> BeginKeys(const Key& from, int asked, NextBatch* next) {
+    ASSIGN_OR_RETURN(PartSession::Begun begun,
+                     session_->BeginBatch({.lock_timeout = kBatchLockTimeout,
+                                           .statement_timeout = kBatchTimeout,
+                                           .durable = part_.job.durable},
+                                          part_, FindNextBatch(*walk_, from, part_.high, asked)));
+    info_ = std::move(begun.info);
+    if (info_.state != "running" || info_.cursor != from) return false;
+    ASSIGN_OR_RETURN(
+        *next, ReadNextBatch(session_->script(), *walk_, from, part_.high, asked, begun.found));
+    return true;
+  }
+
+  absl::StatusOr<bool> BeginSeed() {
+    ASSIGN_OR_RETURN(info_, session_->BeginBatch({.lock_timeout = kLongLockTimeout}));
+    RETURN_IF_ERROR(session_->ToOwner(part_));
+    return info_.state == "running";
+  }
+
+  std::vector<postgres::Command> Statements(const Key& low, const Key& high) const {
+    std::vector<postgres::Command> statements;
     for (const std::string& statement : part_.job.batch_statements) {
       std::vector<Value> params;
       for (const Key* key : {&low, &high}) {
@@ -278,10 +299,9 @@ class PartRunner {
       }
       const int wanted = CountParameters(statement);
       if (wanted < static_cast<int>(params.size())) params.resize(wanted);
-      ASSIGN_OR_RETURN(const int64_t rows, session_->RunStatement(statement, params));
-      changed += rows;
+      statements.push_back({statement, std::move(params)});
     }
-    return changed;
+    return statements;
   }
 
   void Committed(absl::Duration began, const NextBatch& next, int asked, int64_t changed) {
@@ -292,13 +312,9 @@ class PartRunner {
     last_touch_ = now;
     told_.clear();
     conflicts_ = 0;
-    unvacuumed_ += changed;
-    const double part = kVacuumPart * static_cast<double>(part_.total);
-    if (vacuum_ == nullptr || unvacuumed_ < std::max(kVacuumRows, static_cast<int64_t>(part))) {
-      return;
-    }
-    unvacuumed_ = 0;
-    vacuum_->Start();
+    // Beside the batches, whose rows then go where the dead ones of earlier batches were.
+    const auto part = static_cast<int64_t>(kVacuumPart * static_cast<double>(part_.total));
+    if (vacuum_ != nullptr) vacuum_->Changed(changed, std::max(kVacuumRows, part));
   }
 
   absl::Status RunVerify() {
@@ -308,11 +324,11 @@ class PartRunner {
     std::string sample;
     std::string look;
     for (const std::string& query : part_.job.verify) {
-      ASSIGN_OR_RETURN(const int64_t found, CountLeft(query, look.empty() ? &sample : nullptr));
+      ASSIGN_OR_RETURN(const int64_t found, CountLeft(*session_, part_, query, look.empty() ? &sample : nullptr));
       if (found > 0 && look.empty()) look = query;
       left += found;
     }
-    if (left == 0 && part_.job.reindex) Reindex();
+    if (left == 0 && part_.job.reindex) Reindex(*session_, part_);
     RETURN_IF_ERROR(session_->BeginBatch({.lock_timeout = kLongLockTimeout}).status());
     if (left == 0) {
       RETURN_IF_ERROR(session_->ToOwner(part_));
@@ -324,56 +340,12 @@ class PartRunner {
     return session_->CloseVerified(left, sample, look);
   }
 
-  // How many rows `query` returns, and, where `sample` is wanted, some of them.
-  absl::StatusOr<int64_t> CountLeft(const std::string& query, std::string* sample) {
-    RETURN_IF_ERROR(session_->script().Execute("BEGIN READ ONLY").status());
-    RETURN_IF_ERROR(session_->ToOwner(part_));
-    ASSIGN_OR_RETURN(const postgres::Result counted,
-                     session_->script().Execute(
-                         absl::StrCat("SELECT count(*) FROM (", query, "\n) AS left_undone")));
-    const int64_t found = counted.only().Long(0);
-    if (found > 0 && sample != nullptr) {
-      ASSIGN_OR_RETURN(const postgres::Result some,
-                       session_->script().Execute(
-                           absl::StrCat("SELECT left_undone::pg_catalog.text FROM (", query,
-                                        "\n) AS left_undone LIMIT ", kSampleRows)));
-      *sample = absl::StrJoin(some.rows, " ", [](std::string* out, const postgres::Row& row) {
-        absl::StrAppend(out, row.Text(0));
-      });
-    }
-    session_->Rollback();
-    return found;
-  }
-
-  // Of no consequence for what the job is about, so a failure is told and no more.
-  void Reindex() {
-    auto& script = session_->script();
-    const auto run = [&]() -> absl::Status {
-      RETURN_IF_ERROR(session_->BeginBatch({.lock_timeout = kLongLockTimeout}).status());
-      RETURN_IF_ERROR(session_->ToOwner(part_));
-      ASSIGN_OR_RETURN(const Walk walk, ResolveWalk(script, part_.job));
-      session_->Rollback();
-      if (!part_.owner_role.empty()) {
-        RETURN_IF_ERROR(script
-                            .Execute("SELECT pg_catalog.set_config('role', $1, false)",
-                                     {Param(part_.owner_role)})
-                            .status());
-      }
-      return script.Execute(absl::StrCat("REINDEX TABLE CONCURRENTLY ", walk.table)).status();
-    };
-    const absl::Status status = run();
-    session_->Rollback();
-    (void)script.Execute("RESET ROLE");
-    if (status.ok()) return;
-    base::LogWarning("a backfill's table was not reindexed",
-                     {{"backfill", part_.job.name}, {"error", std::string(status.message())}});
-  }
-
   const PartSpec& spec_;
   Cancellation& cancellation_;
+  VacuumKeeper& keeper_;
   std::unique_ptr<PartSession> session_;
   std::unique_ptr<HealthReader> health_;
-  std::unique_ptr<Vacuum> vacuum_;  // Ranges of keys only.
+  Vacuum* vacuum_ = nullptr;  // Ranges of keys only.
   Part part_;
   PartInfo info_;
   std::optional<Walk> walk_;
@@ -388,15 +360,14 @@ class PartRunner {
   absl::Duration pause_until_;
   absl::Duration last_look_ = -absl::InfiniteDuration();
   absl::Duration last_touch_;
-  int64_t unvacuumed_ = 0;
   bool stopped_ = false;
   bool gave_back_ = false;
 };
 
 }  // namespace
 
-PartEnd RunPart(const PartSpec& spec, Cancellation& cancellation) {
-  return PartRunner(spec, cancellation).Run();
+PartEnd RunPart(const PartSpec& spec, Cancellation& cancellation, VacuumKeeper& keeper) {
+  return PartRunner(spec, cancellation, keeper).Run();
 }
 
 }  // namespace lockstep::backfill

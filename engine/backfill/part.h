@@ -2,7 +2,7 @@
 // token of its own (f16_backfill.sql).
 //
 //   apply::Cancellation cancellation;
-//   PartEnd end = RunPart(spec, cancellation);   // blocks; a worker's thread
+//   PartEnd end = RunPart(spec, cancellation, keeper);   // blocks; a worker's thread
 //
 // Each batch is one transaction: token, cursor, statements and checkpoint in it. A batch that was
 // lost in its COMMIT is found by the cursor: either both are there or neither. Where the job stands
@@ -20,6 +20,7 @@
 
 #include "engine/apply/cancellation.h"
 #include "engine/apply/lease.h"
+#include "engine/backfill/vacuum.h"
 
 namespace lockstep::backfill {
 
@@ -51,7 +52,8 @@ inline constexpr absl::Duration kLook = absl::Milliseconds(200);
 // A database that is away is tried again for this long.
 inline constexpr absl::Duration kMaxAway = absl::Seconds(25);
 
-PartEnd RunPart(const PartSpec& spec, apply::Cancellation& cancellation);
+// `keeper` is the caller's for all parts that it runs, one after the other.
+PartEnd RunPart(const PartSpec& spec, apply::Cancellation& cancellation, VacuumKeeper& keeper);
 
 }  // namespace lockstep::backfill
 

@@ -1,6 +1,8 @@
 #include "engine/backfill/part_session.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +22,7 @@ using postgres::NullParam;
 using postgres::Param;
 using postgres::Result;
 using postgres::Row;
+using postgres::ScriptSession;
 using postgres::TransactionStatus;
 using postgres::Value;
 
@@ -45,6 +48,22 @@ Value Interval(absl::Duration time) {
 }
 Value KeyParam(const Key& key) { return key.empty() ? NullParam() : postgres::TextArrayParam(key); }
 Key KeyOf(const Row& row, int column) { return row.IsNull(column) ? Key{} : row.TextArray(column); }
+
+Command OwnerCommand(const Part& part) {
+  return {"SELECT pg_catalog.set_config('search_path', $1, true),"
+          " pg_catalog.set_config('role', $2, true)",
+          {Param(apply::SafeSearchPath(part.search_path)),
+           Param(part.owner_role.empty() ? "none" : part.owner_role)}};
+}
+
+std::vector<Command> SelfCommands() {
+  // What is deferred runs now, as the owner.
+  return {{"SET CONSTRAINTS ALL IMMEDIATE"},
+          {"RESET ROLE"},
+          {"SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),"
+           " pg_catalog.set_config('lock_timeout', $1, true)",
+           {Param(Milliseconds(kFenceLockTimeout))}}};
+}
 
 PartInfo InfoOf(const Row& row) {
   return {.state = row.Text(0),
@@ -92,7 +111,7 @@ absl::StatusOr<PartInfo> PartSession::Beat(const std::string& stands, absl::Dura
   return InfoOf(result.only());
 }
 
-absl::StatusOr<PartInfo> PartSession::BeginBatch(const Begin& begin) {
+std::vector<Command> PartSession::BeginCommands(const Begin& begin) const {
   Command settings{
       "SELECT pg_catalog.set_config('lock_timeout', $1, true),"
       " pg_catalog.set_config('statement_timeout', $2, true)",
@@ -101,32 +120,48 @@ absl::StatusOr<PartInfo> PartSession::BeginBatch(const Begin& begin) {
   if (!begin.durable) {
     absl::StrAppend(&settings.sql, ", pg_catalog.set_config('synchronous_commit', 'off', true)");
   }
-  ASSIGN_OR_RETURN(
-      const std::vector<Result> results,
-      script().Pipeline(
-          {{kBegin}, settings, {kOpen, {Param(token_.epoch), Param(token_.lease_id)}}}));
+  return {{kBegin}, settings, {kOpen, {Param(token_.epoch), Param(token_.lease_id)}}};
+}
+
+absl::StatusOr<PartInfo> PartSession::BeginBatch(const Begin& begin) {
+  ASSIGN_OR_RETURN(const std::vector<Result> results, script().Pipeline(BeginCommands(begin)));
   return InfoOf(results[2].only());
 }
 
-absl::Status PartSession::ToOwner(const Part& part) {
-  return script()
-      .Execute(
-          "SELECT pg_catalog.set_config('search_path', $1, true),"
-          " pg_catalog.set_config('role', $2, true)",
-          {Param(apply::SafeSearchPath(part.search_path)),
-           Param(part.owner_role.empty() ? "none" : part.owner_role)})
-      .status();
+absl::StatusOr<PartSession::Begun> PartSession::BeginBatch(const Begin& begin, const Part& part,
+                                                           const Command& find) {
+  std::vector<Command> commands = BeginCommands(begin);
+  commands.push_back(OwnerCommand(part));
+  commands.push_back(find);
+  ASSIGN_OR_RETURN(std::vector<Result> results, script().Pipeline(commands));
+  return Begun{.info = InfoOf(results[2].only()), .found = std::move(results[4])};
 }
 
-absl::Status PartSession::ToSelf() {
-  // What is deferred runs now, as the owner.
-  return script()
-      .Pipeline({{"SET CONSTRAINTS ALL IMMEDIATE"},
-                 {"RESET ROLE"},
-                 {"SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),"
-                  " pg_catalog.set_config('lock_timeout', $1, true)",
-                  {Param(Milliseconds(kFenceLockTimeout))}}})
-      .status();
+absl::Status PartSession::ToOwner(const Part& part) {
+  const Command command = OwnerCommand(part);
+  return script().Execute(command.sql, command.params).status();
+}
+
+absl::Status PartSession::ToSelf() { return script().Pipeline(SelfCommands()).status(); }
+
+absl::StatusOr<int64_t> PartSession::RunAsOwner(std::vector<Command> statements) {
+  const size_t theirs = statements.size();
+  for (Command& command : SelfCommands()) statements.push_back(std::move(command));
+  int64_t changed = 0;
+  const std::span<Command> all(statements);
+  for (size_t at = 0; at < all.size(); at += ScriptSession::kMaxPipeline) {
+    const std::span<Command> some =
+        all.subspan(at, std::min<size_t>(ScriptSession::kMaxPipeline, all.size() - at));
+    ASSIGN_OR_RETURN(const std::vector<Result> results,
+                     script().Pipeline({some.begin(), some.end()}));
+    for (size_t i = 0; i < results.size() && at + i < theirs; ++i) {
+      changed += results[i].affected_rows;
+    }
+    if (script().transaction_status() != TransactionStatus::kInTransaction) {
+      return apply::FenceBrokenError();
+    }
+  }
+  return changed;
 }
 
 absl::StatusOr<int64_t> PartSession::RunStatement(const std::string& statement,
@@ -140,8 +175,7 @@ absl::StatusOr<int64_t> PartSession::RunStatement(const std::string& statement,
 
 absl::Status PartSession::CallAndCommit(const std::string& call, std::vector<Value> params) {
   params.insert(params.begin(), {Param(token_.epoch), Param(token_.lease_id)});
-  RETURN_IF_ERROR(script().Execute(call, params).status());
-  return script().Execute("COMMIT").status();
+  return script().Pipeline({{call, std::move(params)}, {"COMMIT"}}).status();
 }
 
 absl::Status PartSession::Close(const Checkpoint& c) {

@@ -72,6 +72,13 @@ class PartSession {
   absl::StatusOr<PartInfo> Beat(const std::string& stands, absl::Duration lag, absl::Duration ttl);
 
   absl::StatusOr<PartInfo> BeginBatch(const Begin& begin);
+  // Likewise, then ToOwner and `find` as the owner: all of it travels together.
+  struct Begun {
+    PartInfo info;
+    postgres::Result found;
+  };
+  absl::StatusOr<Begun> BeginBatch(const Begin& begin, const Part& part,
+                                   const postgres::Command& find);
   // From here to ToSelf statements run as the owner.
   absl::Status ToOwner(const Part& part);
   absl::Status ToSelf();
@@ -79,6 +86,8 @@ class PartSession {
   // transaction.
   absl::StatusOr<int64_t> RunStatement(const std::string& statement,
                                        const std::vector<postgres::Value>& params);
+  // Likewise for several, then ToSelf, as few messages as there can be; how many rows in all.
+  absl::StatusOr<int64_t> RunAsOwner(std::vector<postgres::Command> statements);
 
   // These three end the transaction with COMMIT. UNAVAILABLE or UNKNOWN: nobody knows; the cursor
   // tells.
@@ -96,6 +105,7 @@ class PartSession {
  private:
   PartSession(apply::LeaseToken token, apply::MigrationSession session)
       : token_(std::move(token)), session_(std::move(session)) {}
+  std::vector<postgres::Command> BeginCommands(const Begin& begin) const;
   absl::Status CallAndCommit(const std::string& call, std::vector<postgres::Value> params);
 
   const apply::LeaseToken token_;

@@ -23,6 +23,9 @@ using postgres::Value;
 
 // Up to so many rows are counted, and walked as one range.
 constexpr int64_t kFewRows = 50'000;
+// Without a number of an author's: a part for so many rows, because to begin one takes time too.
+constexpr int64_t kRowsPerRange = 500'000;
+constexpr int kDefaultRanges = 4;
 // Rows of the sample by which a big table is cut.
 constexpr double kSampleRows = 20'000;
 
@@ -63,6 +66,13 @@ std::string RowOfParams(const Walk& walk, size_t first) {
     parts.push_back(absl::StrCat("$", first++, "::", key.type));
   }
   return absl::StrCat("ROW(", absl::StrJoin(parts, ", "), ")");
+}
+
+// FROM t AS walked WHERE its key is above the first key of Params, and not above the second.
+std::string RowsBetween(const Walk& walk) {
+  const std::string row = absl::StrCat("ROW(", Names(walk), ")");
+  return absl::StrCat(" FROM ", walk.table, " AS walked WHERE ", row, " > ", RowOfParams(walk, 1),
+                      " AND ", row, " <= ", RowOfParams(walk, walk.keys.size() + 1));
 }
 
 std::vector<Value> Params(const Key& low, const Key& high) {
@@ -199,13 +209,16 @@ absl::StatusOr<Walk> ResolveWalk(ScriptSession& session, const chain::Backfill& 
   return walk;
 }
 
-absl::StatusOr<RangePlan> PlanRanges(ScriptSession& session, const Walk& walk, int most) {
+absl::StatusOr<RangePlan> PlanRanges(ScriptSession& session, const Walk& walk,
+                                     std::optional<int> wanted) {
   RangePlan plan;
   ASSIGN_OR_RETURN(plan.total, CountRows(session, walk));
   if (plan.total == 0) return plan;
   ASSIGN_OR_RETURN(const Key low, LowEnd(session, walk));
   ASSIGN_OR_RETURN(const Key high, HighEnd(session, walk));
   if (low.empty() || high.empty()) return plan;  // Emptied just now.
+  const int most = wanted.value_or(static_cast<int>(
+      std::clamp<int64_t>(plan.total / kRowsPerRange, 1, kDefaultRanges)));
   std::vector<Key> bounds;
   if (plan.total > kFewRows && most > 1) {
     const double percent = std::min(100.0, 100 * kSampleRows / static_cast<double>(plan.total));
@@ -241,24 +254,23 @@ absl::StatusOr<RangePlan> PlanRanges(ScriptSession& session, const Walk& walk, i
   return plan;
 }
 
-absl::StatusOr<NextBatch> FindNextBatch(ScriptSession& session, const Walk& walk, const Key& low,
-                                        const Key& high, int rows) {
-  const std::string row = absl::StrCat("ROW(", Names(walk), ")");
-  ASSIGN_OR_RETURN(
-      const Result result,
-      session.Execute(
-          absl::StrCat("SELECT ", Names(walk, "::pg_catalog.text"), ", nth FROM (SELECT ",
-                       Names(walk), ", row_number() OVER (ORDER BY ", Names(walk), ") AS nth FROM ",
-                       walk.table, " AS walked WHERE ", row, " > ", RowOfParams(walk, 1), " AND ",
-                       row, " <= ", RowOfParams(walk, walk.keys.size() + 1), " ORDER BY ",
-                       Names(walk), " LIMIT ", rows, ") walked ORDER BY nth DESC LIMIT 1"),
-          Params(low, high)));
-  if (result.empty()) return NextBatch{.high = high, .rows = 0, .last = true};
-  const int64_t found = result.rows[0].Long(static_cast<int>(walk.keys.size()));
-  if (found < rows) return NextBatch{.high = high, .rows = found, .last = true};
-  NextBatch next{.high = KeyOf(result.rows[0], walk.keys.size()), .rows = found};
-  next.last = next.high == high;
-  return next;
+postgres::Command FindNextBatch(const Walk& walk, const Key& low, const Key& high, int rows) {
+  return {.sql = absl::StrCat("SELECT ", Names(walk, "::pg_catalog.text"), RowsBetween(walk),
+                              " ORDER BY ", Names(walk), " OFFSET ", rows - 1, " LIMIT 1"),
+          .params = Params(low, high)};
+}
+
+absl::StatusOr<NextBatch> ReadNextBatch(ScriptSession& session, const Walk& walk, const Key& low,
+                                        const Key& high, int rows, const Result& found) {
+  if (!found.empty()) {
+    NextBatch next{.high = KeyOf(found.rows[0], walk.keys.size()), .rows = rows};
+    next.last = next.high == high;
+    return next;
+  }
+  ASSIGN_OR_RETURN(const Result left,
+                   session.Execute(absl::StrCat("SELECT pg_catalog.count(*)", RowsBetween(walk)),
+                                   Params(low, high)));
+  return NextBatch{.high = high, .rows = left.only().Long(0), .last = true};
 }
 
 int CountParameters(const std::string& statement) {

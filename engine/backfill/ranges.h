@@ -6,6 +6,7 @@
 #define LOCKSTEP_ENGINE_BACKFILL_RANGES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,9 +46,10 @@ struct RangePlan {
   int64_t total = 0;             // Rows, an estimate for a big table.
 };
 
-// Cuts what is there into at most `most` ranges of about the same number of rows, by a sample. What
-// is inserted above the last key meanwhile is not walked: its writers fill it.
-absl::StatusOr<RangePlan> PlanRanges(postgres::ScriptSession& session, const Walk& walk, int most);
+// Cuts what is there into ranges of about the same number of rows, by a sample: at most `wanted`, or
+// up to 4, by the table's size. What is inserted above the last key meanwhile is not walked: its writers fill it.
+absl::StatusOr<RangePlan> PlanRanges(postgres::ScriptSession& session, const Walk& walk,
+                                     std::optional<int> wanted);
 
 struct NextBatch {
   Key high;  // Inclusive.
@@ -55,9 +57,12 @@ struct NextBatch {
   bool last = false;  // `high` is the range's.
 };
 
-// The next `rows` rows above `low`, or what is left up to `high`.
-absl::StatusOr<NextBatch> FindNextBatch(postgres::ScriptSession& session, const Walk& walk,
-                                        const Key& low, const Key& high, int rows);
+// Finds the end of the next `rows` rows above `low`: sent together with what comes before it.
+postgres::Command FindNextBatch(const Walk& walk, const Key& low, const Key& high, int rows);
+// What `found`, its result, says; asks how many are left up to `high` when they are fewer.
+absl::StatusOr<NextBatch> ReadNextBatch(postgres::ScriptSession& session, const Walk& walk,
+                                        const Key& low, const Key& high, int rows,
+                                        const postgres::Result& found);
 
 // How many parameters `statement` has: the highest $N in it.
 int CountParameters(const std::string& statement);

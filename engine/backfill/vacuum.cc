@@ -1,5 +1,7 @@
 #include "engine/backfill/vacuum.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 #include "engine/base/log.h"
@@ -43,6 +45,22 @@ void Vacuum::Start() {
   thread_ = std::thread([this] { Run(); });
 }
 
+bool Vacuum::usable() {
+  base::MutexLock lock(mu_);
+  return running_ || (!failed_ && session_->usable());
+}
+
+void Vacuum::Changed(int64_t rows, int64_t each) {
+  changed_ += rows;
+  if (changed_ < each) return;
+  {
+    base::MutexLock lock(mu_);
+    if (running_) return;  // They are counted when it has ended.
+  }
+  changed_ = 0;
+  Start();
+}
+
 void Vacuum::Run() {
   // Nobody is made to wait for the end of the file to be cut off, nor for another vacuum.
   const absl::Status status =
@@ -58,6 +76,21 @@ void Vacuum::Run() {
   base::MutexLock lock(mu_);
   running_ = false;
   failed_ = !status.ok() && !cancelled;
+}
+
+absl::StatusOr<Vacuum*> VacuumKeeper::Get(VacuumOptions options) {
+  const bool same = vacuum_ != nullptr && vacuum_->options().table == options.table &&
+                    vacuum_->options().owner_role == options.owner_role &&
+                    vacuum_->options().connection.conninfo == options.connection.conninfo;
+  if (!same || !vacuum_->usable()) {
+    vacuum_ = std::make_unique<Vacuum>(std::move(options));
+    const absl::Status opened = vacuum_->Open();
+    if (!opened.ok()) {
+      vacuum_.reset();
+      return opened;
+    }
+  }
+  return vacuum_.get();
 }
 
 }  // namespace lockstep::backfill

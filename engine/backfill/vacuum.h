@@ -2,12 +2,14 @@
 #ifndef LOCKSTEP_ENGINE_BACKFILL_VACUUM_H_
 #define LOCKSTEP_ENGINE_BACKFILL_VACUUM_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 #include "engine/base/mutex.h"
 #include "engine/postgres/script_session.h"
@@ -20,7 +22,7 @@ struct VacuumOptions {
   std::string table;  // As SQL.
 };
 
-// One user; Start and running are safe from its thread only.
+// One user: its functions are called on one thread.
 class Vacuum {
  public:
   explicit Vacuum(VacuumOptions options) : options_(std::move(options)) {}
@@ -31,9 +33,13 @@ class Vacuum {
 
   // Connects; the vacuum itself needs no more than that.
   absl::Status Open();
+  const VacuumOptions& options() const { return options_; }
   int pid() const { return session_->announced_backend_pid(); }
+  // `rows` more were changed: begins one for every `each` of them, when the one before has ended.
+  void Changed(int64_t rows, int64_t each);
   // Begins one, unless one runs or an earlier one failed.
   void Start();
+  bool usable();
 
  private:
   void Run();
@@ -44,6 +50,20 @@ class Vacuum {
   base::Mutex mu_;
   bool running_ ABSL_GUARDED_BY(mu_) = false;
   bool failed_ ABSL_GUARDED_BY(mu_) = false;
+  int64_t changed_ = 0;  // Rows, since the last one began.
+};
+
+// Lets a vacuum go on from one part of a job to the next: cut off at the end of each range it would
+// have to begin anew. One user; what it returned lives until it is asked for another table.
+class VacuumKeeper {
+ public:
+  // The vacuum of that table, connected.
+  absl::StatusOr<Vacuum*> Get(VacuumOptions options);
+  // Ends what it keeps.
+  void Reset() { vacuum_.reset(); }
+
+ private:
+  std::unique_ptr<Vacuum> vacuum_;
 };
 
 }  // namespace lockstep::backfill

@@ -91,7 +91,7 @@ bool BackfillDatabase::Revoke(const backfill::PartSpec& part) {
 
 backfill::PartEnd BackfillDatabase::Run(const backfill::PartSpec& part) {
   apply::Cancellation nobody;
-  return backfill::RunPart(part, nobody);
+  return backfill::RunPart(part, nobody, keeper_);
 }
 
 absl::Status BackfillDatabase::RunAll() {

@@ -55,6 +55,7 @@ class BackfillDatabase {
 
  private:
   TestDatabase db_;
+  backfill::VacuumKeeper keeper_;
   std::string owner_;
   std::string agent_;
   std::string leader_;  // "epoch, 'holder'"

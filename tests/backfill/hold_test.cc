@@ -146,8 +146,7 @@ TEST(BackfillHold, AQueryOfTheAuthor) {
              "-- lockstep:after 1\n-- lockstep:pause-while SELECT yes FROM hold\n"
              "INSERT INTO s VALUES (1);\n");
   db.Start("seed");
-  apply::Cancellation nobody;
-  std::thread runner([&, part = *db.Grant()] { (void)backfill::RunPart(part, nobody); });
+  std::thread runner([&, part = *db.Grant()] { (void)db.Run(part); });
   EXPECT_TRUE(Eventually([&] { return absl::StartsWith(db.Stands("seed"), "query: "); }));
   EXPECT_EQ(db.Scalar("SELECT count(*) FROM s"), "0");
   db.RunScript("UPDATE hold SET yes = false");

@@ -61,7 +61,7 @@ TEST(BackfillPart, AFinishedJobIsStartedAgainOnlyWhenAsked) {
 TEST(BackfillPart, ABigTableIsCutIntoRangesWithoutGaps) {
   BackfillDatabase db;
   MakeTable(db, 60'000);
-  db.Publish("fill", kFill);
+  db.Publish("fill", absl::StrCat("-- lockstep:ranges 4\n", kFill));
   db.Start("fill");
   ASSERT_THAT(db.RunAll(), IsOk());
   EXPECT_EQ(db.State("fill"), "done");
@@ -72,6 +72,17 @@ TEST(BackfillPart, ABigTableIsCutIntoRangesWithoutGaps) {
   EXPECT_EQ(db.Scalar("SELECT bool_and(position = high AND state = 'done') "
                       "FROM lockstep.backfill_range WHERE kind = 'range'"),
             "t");
+}
+
+// Nobody else would vacuum it.
+TEST(BackfillPart, WhatIsDeadInTheTableDoesNotKeepItsVerification) {
+  BackfillDatabase db;
+  MakeTable(db, 60'000);
+  db.RunScript("ALTER TABLE t SET (autovacuum_enabled = off)");
+  db.Publish("fill", kFill);
+  db.Start("fill");
+  ASSERT_THAT(db.RunAll(), IsOk());
+  EXPECT_EQ(db.State("fill"), "done");
 }
 
 TEST(BackfillPart, UuidAndCompositeKeysAreWalked) {

@@ -135,7 +135,10 @@ RETURNS TABLE (name text, kind text, ordinal integer, sql bytea, digest bytea, r
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY SELECT b.name, x.kind, x.ordinal, b.sql, b.digest, b.relation, x.low, x.high, x.batch_rows, s.owner_role,
+  -- A range that was not begun goes on with the batches of the one before.
+  RETURN QUERY SELECT b.name, x.kind, x.ordinal, b.sql, b.digest, b.relation, x.low, x.high,
+      coalesce(nullif(x.batch_rows, 0), (SELECT y.batch_rows FROM lockstep.backfill_range y WHERE y.name = x.name AND y.run = x.run
+        AND y.batch_rows > 0 ORDER BY y.moved_at DESC NULLS LAST LIMIT 1), 0), s.owner_role,
       s.search_path, b.total
     FROM lockstep.backfill_range x JOIN lockstep.backfill b ON b.name = x.name AND b.run = x.run CROSS JOIN lockstep.setting s
    WHERE x.epoch = p_epoch AND x.lease_id = p_lease AND x.state = 'held';
