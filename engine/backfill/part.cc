@@ -324,7 +324,8 @@ class PartRunner {
     std::string sample;
     std::string look;
     for (const std::string& query : part_.job.verify) {
-      ASSIGN_OR_RETURN(const int64_t found, CountLeft(*session_, part_, query, look.empty() ? &sample : nullptr));
+      ASSIGN_OR_RETURN(const int64_t found,
+                       CountLeft(*session_, part_, query, look.empty() ? &sample : nullptr));
       if (found > 0 && look.empty()) look = query;
       left += found;
     }

@@ -50,10 +50,11 @@ Value KeyParam(const Key& key) { return key.empty() ? NullParam() : postgres::Te
 Key KeyOf(const Row& row, int column) { return row.IsNull(column) ? Key{} : row.TextArray(column); }
 
 Command OwnerCommand(const Part& part) {
-  return {"SELECT pg_catalog.set_config('search_path', $1, true),"
-          " pg_catalog.set_config('role', $2, true)",
-          {Param(apply::SafeSearchPath(part.search_path)),
-           Param(part.owner_role.empty() ? "none" : part.owner_role)}};
+  return {
+      "SELECT pg_catalog.set_config('search_path', $1, true),"
+      " pg_catalog.set_config('role', $2, true)",
+      {Param(apply::SafeSearchPath(part.search_path)),
+       Param(part.owner_role.empty() ? "none" : part.owner_role)}};
 }
 
 std::vector<Command> SelfCommands() {

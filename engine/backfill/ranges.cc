@@ -217,8 +217,8 @@ absl::StatusOr<RangePlan> PlanRanges(ScriptSession& session, const Walk& walk,
   ASSIGN_OR_RETURN(const Key low, LowEnd(session, walk));
   ASSIGN_OR_RETURN(const Key high, HighEnd(session, walk));
   if (low.empty() || high.empty()) return plan;  // Emptied just now.
-  const int most = wanted.value_or(static_cast<int>(
-      std::clamp<int64_t>(plan.total / kRowsPerRange, 1, kDefaultRanges)));
+  const int most = wanted.value_or(
+      static_cast<int>(std::clamp<int64_t>(plan.total / kRowsPerRange, 1, kDefaultRanges)));
   std::vector<Key> bounds;
   if (plan.total > kFewRows && most > 1) {
     const double percent = std::min(100.0, 100 * kSampleRows / static_cast<double>(plan.total));

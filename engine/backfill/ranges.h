@@ -46,8 +46,9 @@ struct RangePlan {
   int64_t total = 0;             // Rows, an estimate for a big table.
 };
 
-// Cuts what is there into ranges of about the same number of rows, by a sample: at most `wanted`, or
-// up to 4, by the table's size. What is inserted above the last key meanwhile is not walked: its writers fill it.
+// Cuts what is there into ranges of about the same number of rows, by a sample: at most `wanted`,
+// or up to 4, by the table's size. What is inserted above the last key meanwhile is not walked: its
+// writers fill it.
 absl::StatusOr<RangePlan> PlanRanges(postgres::ScriptSession& session, const Walk& walk,
                                      std::optional<int> wanted);
 

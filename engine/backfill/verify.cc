@@ -20,14 +20,12 @@ absl::Status RunReindex(PartSession& session, const Part& part) {
   ASSIGN_OR_RETURN(const Walk walk, ResolveWalk(session.script(), part.job));
   session.Rollback();
   if (!part.owner_role.empty()) {
-    RETURN_IF_ERROR(session.script()
-                        .Execute("SELECT pg_catalog.set_config('role', $1, false)",
-                                 {Param(part.owner_role)})
-                        .status());
+    RETURN_IF_ERROR(
+        session.script()
+            .Execute("SELECT pg_catalog.set_config('role', $1, false)", {Param(part.owner_role)})
+            .status());
   }
-  return session.script()
-      .Execute(absl::StrCat("REINDEX TABLE CONCURRENTLY ", walk.table))
-      .status();
+  return session.script().Execute(absl::StrCat("REINDEX TABLE CONCURRENTLY ", walk.table)).status();
 }
 
 }  // namespace
@@ -41,10 +39,10 @@ absl::StatusOr<int64_t> CountLeft(PartSession& session, const Part& part, const 
                        absl::StrCat("SELECT count(*) FROM (", query, "\n) AS left_undone")));
   const int64_t found = counted.only().Long(0);
   if (found > 0 && sample != nullptr) {
-    ASSIGN_OR_RETURN(const postgres::Result some,
-                     session.script().Execute(
-                         absl::StrCat("SELECT left_undone::pg_catalog.text FROM (", query,
-                                      "\n) AS left_undone LIMIT ", kSampleRows)));
+    ASSIGN_OR_RETURN(
+        const postgres::Result some,
+        session.script().Execute(absl::StrCat("SELECT left_undone::pg_catalog.text FROM (", query,
+                                              "\n) AS left_undone LIMIT ", kSampleRows)));
     *sample = absl::StrJoin(some.rows, " ", [](std::string* out, const postgres::Row& row) {
       absl::StrAppend(out, row.Text(0));
     });

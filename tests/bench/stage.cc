@@ -37,12 +37,12 @@ std::unique_ptr<postgres::Connection> Open(const std::string& conninfo) {
 // Buffers as initdb sets them; the servers of tests make do with less.
 Stage::Stage(bool quick)
     : quick_(quick),
-      server_(
-          {.fsync = true, .max_connections = 200, .settings = {{"shared_buffers", "128MB"}}}) {
+      server_({.fsync = true, .max_connections = 200, .settings = {{"shared_buffers", "128MB"}}}) {
   DescribeMachine(report_);
   Demand(server_.Start());
   const auto version = Demand(Open(server_.conninfo())->Query("SHOW server_version"));
-  report_.Machine("PostgreSQL", absl::StrCat(version.only().Text(0), ", fsync on, 128 MB of buffers, Unix socket"));
+  report_.Machine("PostgreSQL", absl::StrCat(version.only().Text(0),
+                                             ", fsync on, 128 MB of buffers, Unix socket"));
 }
 
 GovernedDatabase::GovernedDatabase(Stage& stage) : db_({.server = &stage.server()}) {

@@ -1,5 +1,5 @@
-// Backfills under fire: an agent, the coordinator, backends or PostgreSQL are killed with SIGKILL at
-// random moments of a job. More rounds, and other moments: LOCKSTEP_BACKFILL_ROUNDS,
+// Backfills under fire: an agent, the coordinator, backends or PostgreSQL are killed with SIGKILL
+// at random moments of a job. More rounds, and other moments: LOCKSTEP_BACKFILL_ROUNDS,
 // LOCKSTEP_BACKFILL_SEED (docs/backfills.md).
 #include <array>
 #include <cstdlib>
@@ -96,7 +96,8 @@ class Round {
     }));
     Scalar(
         "WITH calm AS (UPDATE lockstep.backfill SET settings = settings || "
-        "'{\"ignore\": [\"transaction\", \"dead-tuples\"]}' RETURNING 1) SELECT count(*) FROM calm");
+        "'{\"ignore\": [\"transaction\", \"dead-tuples\"]}' RETURNING 1) SELECT count(*) FROM "
+        "calm");
   }
 
   void Strike() {
@@ -123,10 +124,10 @@ class Round {
 
   void ExpectNotMovedBack() {
     int64_t walked = 0;
-    ASSERT_TRUE(absl::SimpleAtoi(
-        Scalar("SELECT coalesce(sum((coalesce(position, low))[1]::bigint), 0) "
-               "FROM lockstep.backfill_range WHERE kind = 'range'"),
-        &walked));
+    ASSERT_TRUE(
+        absl::SimpleAtoi(Scalar("SELECT coalesce(sum((coalesce(position, low))[1]::bigint), 0) "
+                                "FROM lockstep.backfill_range WHERE kind = 'range'"),
+                         &walked));
     EXPECT_GE(walked, walked_);
     walked_ = walked;
   }
