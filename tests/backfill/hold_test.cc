@@ -120,22 +120,52 @@ TEST(BackfillHold, ARowThatSomebodyKeeps) {
   job.Finish();
 }
 
+// A vacuum of the table that takes minutes, by a session of that name; cancelled in the end.
+class SlowVacuum {
+ public:
+  SlowVacuum(BackfillDatabase& db, const std::string& name)
+      : db_(db), other_(db.db().Connect()), pid_(other_->backend_pid()) {
+    thread_ = std::thread([this, name] {
+      (void)other_->RunScript(absl::StrCat("SET application_name = '", name, "'"));
+      (void)other_->RunScript("SET statement_timeout = 0");
+      (void)other_->RunScript("SET vacuum_cost_delay = '100ms'; SET vacuum_cost_limit = 1");
+      (void)other_->RunScript("VACUUM t");
+    });
+    EXPECT_TRUE(Eventually([&] {
+      return db_.db().Scalar("SELECT count(*) FROM pg_stat_progress_vacuum WHERE pid = $1",
+                             {postgres::Param(pid_)}) == "1";
+    }));
+  }
+  ~SlowVacuum() {
+    db_.db().Query(absl::StrCat("SELECT pg_terminate_backend(", pid_, ")"));
+    thread_.join();
+  }
+
+ private:
+  BackfillDatabase& db_;
+  std::unique_ptr<postgres::Connection> other_;
+  const int pid_;
+  std::thread thread_;
+};
+
 TEST(BackfillHold, AVacuumOfTheTable) {
   BackfillDatabase db;
   RunningJob job(db);
-  auto other = db.db().Connect();
-  const int pid = other->backend_pid();
-  std::thread vacuum([&] {
-    (void)other->Query("SET statement_timeout = 0");
-    (void)other->Query("SET vacuum_cost_delay = '100ms'");
-    (void)other->Query("SET vacuum_cost_limit = 1");
-    (void)other->Query("VACUUM t");  // Takes minutes; it is cancelled.
-  });
-  job.StandsFor("autovacuum: ");
-  db.db().Query(absl::StrCat("SELECT pg_terminate_backend(", pid, ")"));
-  vacuum.join();
+  {
+    const SlowVacuum vacuum(db, "somebody");
+    job.StandsFor("autovacuum: ");
+  }
   job.Moves();
   job.Finish();
+}
+
+TEST(BackfillHold, ButNotAVacuumOfAnotherHolder) {
+  BackfillDatabase db;
+  RunningJob job(db);
+  const SlowVacuum vacuum(db, "lockstep:another");
+  job.Moves();
+  job.Moves();
+  EXPECT_EQ(db.Stands("slow"), "");
 }
 
 TEST(BackfillHold, AQueryOfTheAuthor) {

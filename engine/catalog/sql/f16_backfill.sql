@@ -327,7 +327,9 @@ BEGIN  -- Not a function in SQL: those are planned anew at each call.
     (SELECT count(*)::integer FROM pg_replication_slots s WHERE s.wal_status = 'lost'),
     (SELECT coalesce(a.last_failed_time > coalesce(a.last_archived_time, '-infinity'), false)
         AND current_setting('archive_mode') <> 'off' FROM pg_stat_archiver a),
-    (SELECT count(*)::integer FROM pg_stat_progress_vacuum v JOIN leaf l ON l.oid = v.relid WHERE v.pid <> ALL (p_pids)),
+    -- Those of other holders make room for all of them.
+    (SELECT count(*)::integer FROM pg_stat_progress_vacuum v JOIN leaf l ON l.oid = v.relid WHERE v.pid <> ALL (p_pids)
+        AND NOT EXISTS (SELECT FROM other o WHERE o.pid = v.pid AND o.application_name LIKE 'lockstep:%')),
     (SELECT sum(pg_stat_get_dead_tuples(l.oid))::bigint FROM leaf l),
     (SELECT sum(pg_stat_get_live_tuples(l.oid))::bigint FROM leaf l),
     (SELECT count(*)::integer FROM other o WHERE o.state = 'active' AND o.backend_type = 'client backend'
