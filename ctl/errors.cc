@@ -41,6 +41,7 @@ constexpr ReasonRow kReasons[] = {
     {kReasonDeadline, kExitBlocked, "`lockstep blockers` shows who is in the way"},
     {kReasonNoFitAgent, kExitBlocked, ""},
     {kReasonLockBusy, kExitBlocked, ""},
+    {kReasonHoldersLost, kExitBlocked, ""},
     {"NOT_LEADER", kExitUnreachable, "`lockstep status` shows who leads; try again"},
     {"DATABASE_UNAVAILABLE", kExitUnreachable,
      "the coordinator runs, its database does not answer; try again when it does"},

@@ -44,6 +44,7 @@ inline constexpr char kReasonBlocked[] = "BLOCKED";
 inline constexpr char kReasonDeadline[] = "DEADLINE_PASSED";
 inline constexpr char kReasonNoFitAgent[] = "NO_FIT_AGENT";
 inline constexpr char kReasonLockBusy[] = "LOCK_BUSY";
+inline constexpr char kReasonHoldersLost[] = "HOLDERS_LOST";
 inline constexpr char kReasonCancelled[] = "OPERATION_CANCELLED";
 inline constexpr char kReasonGateRefused[] = "GATE_REFUSED";
 inline constexpr char kReasonNotConfirmed[] = "NOT_CONFIRMED";

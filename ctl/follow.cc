@@ -100,16 +100,19 @@ bool IsContract(const v1::Operation& operation) {
   return operation.kind() == v1::OPERATION_KIND_CONTRACT;
 }
 
-// The coordinator's own verdict: a migration's turn came and it could not even be tried.
+// The coordinator's own verdict: a migration's turn came and it could not even be tried, or nobody
+// who tried it lived to say what it met.
 bool IsBlocked(const v1::RunError& error) {
   return error.reason() == kReasonBlocked || error.reason() == kReasonNoFitAgent ||
-         error.reason() == kReasonDeadline;
+         error.reason() == kReasonDeadline || error.reason() == kReasonHoldersLost;
 }
 
 // What of `operation` is blocked, and by what.
 std::string WhatIsBlocked(const v1::Operation& operation, const std::string& why) {
   if (!IsContract(operation)) {
-    return absl::StrCat("the upgrade is blocked", why.empty() ? "" : ": ", why);
+    const bool given_up = operation.error().reason() == kReasonHoldersLost;
+    return absl::StrCat(given_up ? "the upgrade was given up" : "the upgrade is blocked",
+                        why.empty() ? "" : ": ", why);
   }
   if (operation.error().reason() == kReasonBlocked && !why.empty()) return why;
   return absl::StrCat("contract ", operation.target(), " did not run", why.empty() ? "" : ": ",

@@ -31,10 +31,10 @@ std::string ProgressLine(const v1::Operation& operation, absl::Duration since);
 // Shows where the operation is, as Follow does.
 void ShowProgress(Progress& progress, const v1::Operation& operation);
 
-// OK for SUCCEEDED (and what has not ended); FAILED_PRECONDITION (BLOCKED, NO_FIT_AGENT, LOCK_BUSY)
-// when a migration could not be tried or did not get its lock, by the error's own reason, with who
-// was in the way; MIGRATION_FAILED with its facts for
-// every other failure; OPERATION_CANCELLED.
+// OK for SUCCEEDED (and what has not ended); FAILED_PRECONDITION (BLOCKED, NO_FIT_AGENT, LOCK_BUSY,
+// HOLDERS_LOST) when a migration could not be tried, did not get its lock or ended whoever ran it,
+// by the error's own reason, with who was in the way; MIGRATION_FAILED with its facts for every
+// other failure; OPERATION_CANCELLED.
 // `transactional` tells whether the failed version ran inside a transaction; absent when unknown.
 absl::Status OutcomeOf(const v1::Operation& operation, std::optional<bool> transactional);
 

@@ -134,6 +134,13 @@ void Lessor::Decline(const std::string& session_id, const LeaseToken& token) {
   held_->deadline = options_.clock->SinceBoot();
 }
 
+void Lessor::Left(const std::string& session_id) {
+  base::MutexLock lock(mu_);
+  if (!held_.has_value() || held_->lease.session != session_id) return;
+  held_->taken = false;
+  held_->deadline = options_.clock->SinceBoot();
+}
+
 void Lessor::OfferedAgain(const std::string& session_id) {
   base::MutexLock lock(mu_);
   if (!held_.has_value() || held_->lease.session != session_id) return;
@@ -171,7 +178,7 @@ absl::Duration Lessor::UntilOverdue() const {
   return held_->deadline - options_.clock->SinceBoot();
 }
 
-absl::Status Lessor::Revoke(const LeaderToken& leader, const std::string& reason) {
+absl::Status Lessor::Revoke(const LeaderToken& leader, const std::string& reason, bool overdue) {
   const std::optional<HeldLease> lease = held();
   if (!lease.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
@@ -179,8 +186,8 @@ absl::Status Lessor::Revoke(const LeaderToken& leader, const std::string& reason
   {
     const BlockerTerminator terminator(options_.database, connection->backend_pid(),
                                        options_.durations.revoke_patience);
-    revoked =
-        RevokeRun(*connection, leader, lease->lease.token, reason, options_.durations.revoke_wait);
+    revoked = RevokeRun(*connection, leader, lease->lease.token, reason,
+                        options_.durations.revoke_wait, overdue && lease->taken);
   }
   RETURN_IF_ERROR(revoked.status());
   base::LogInfo(*revoked ? "run revoked" : "run had ended before it was revoked",

@@ -79,6 +79,8 @@ class Lessor {
   // The holder declined the offer, or works on it no more: overdue at once, whatever its heartbeats
   // say.
   void Decline(const std::string& session_id, const LeaseToken& token);
+  // The holder said goodbye: it does not come back, and that it is away says nothing of its run.
+  void Left(const std::string& session_id);
   // The holder is back and was offered the run again, as it does not know of it: a full TTL to
   // accept it.
   void OfferedAgain(const std::string& session_id);
@@ -95,7 +97,8 @@ class Lessor {
 
   // Takes the held lease back: waits for the holder's open transaction, terminating its backend
   // from revoke_patience on. OK also when the run had ended. DEADLINE_EXCEEDED after revoke_wait.
-  absl::Status Revoke(const LeaderToken& leader, const std::string& reason);
+  // `overdue`: because its holder is; when it had taken the run, that is counted (HolderLosses).
+  absl::Status Revoke(const LeaderToken& leader, const std::string& reason, bool overdue = false);
 
   // Takes the held lease back without disturbing its holder: waits take_back_wait for the migration
   // that runs to commit, and takes the right to the next one. False when it still runs. The lock

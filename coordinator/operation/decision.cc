@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 
 #include "coordinator/operation/contract_flow.h"
+#include "coordinator/operation/losses.h"
 #include "coordinator/operation/needs.h"
 
 namespace lockstep::coordinator {
@@ -39,6 +40,12 @@ std::string NobodyApplies(const std::vector<Member>& members) {
 
 Decision ChooseAgent(const OperationRow& asks, const Run& run, const std::vector<Member>& members,
                      absl::Duration now) {
+  if (const auto given_up = GivenUp(asks, run.first); given_up.has_value()) {
+    return {.kind = Kind::kEnd,
+            .operation = asks.operation_id,
+            .state = OperationState::kFailed,
+            .error = given_up};
+  }
   const std::string operation = FitnessScope(asks);
   const Member* unfit = nullptr;
   const Member* resting = nullptr;
@@ -135,9 +142,8 @@ const OperationRow* FindOperation(const DriverView& view, const std::string& id)
 }
 
 Decision Cancelled(const OperationRow& operation) {
-  return {.kind = Kind::kEnd,
-          .operation = operation.operation_id,
-          .state = OperationState::kCancelled};
+  return {
+      .kind = Kind::kEnd, .operation = operation.operation_id, .state = OperationState::kCancelled};
 }
 
 Decision DecideHeld(const DriverView& view, bool lease_overdue) {
@@ -146,7 +152,9 @@ Decision DecideHeld(const DriverView& view, bool lease_overdue) {
   if (owner->state == OperationState::kCancelling) {
     return {.kind = Kind::kRevoke, .why = "the operation was cancelled"};
   }
-  if (lease_overdue) return {.kind = Kind::kRevoke, .why = "its holder went silent"};
+  if (lease_overdue) {
+    return {.kind = Kind::kRevoke, .why = "its holder went silent", .overdue = true};
+  }
   // One migration outside of a transaction is not cut in two by a pause: it ends, and no other
   // begins.
   if (owner->state == OperationState::kPaused && view.lease.transactional) {
@@ -286,8 +294,8 @@ Decision BothWait(const Decision& upgrade, const Decision& contract) {
 
 Decision Decide(const DriverView& view, const std::vector<Member>& members, bool lease_overdue,
                 absl::Duration now) {
-  const bool of_contract = view.contract.has_value() &&
-                           view.lease.operation == view.contract->operation.operation_id;
+  const bool of_contract =
+      view.contract.has_value() && view.lease.operation == view.contract->operation.operation_id;
   if (view.lease.held) {
     const Decision held = DecideHeld(view, lease_overdue);
     if (IsMove(held)) return held;

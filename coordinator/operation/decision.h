@@ -50,13 +50,13 @@ struct DriverView {
 
 struct Decision {
   enum class Kind {
-    kNothing,   // No operation.
-    kWait,      // `why` says for what.
-    kGrant,     // `run` to `session`.
-    kRevoke,    // The held lease, because of `why`.
-    kTakeBack,  // The held lease between two migrations: what runs may commit.
-    kSettle,    // The revoking lease: find out whether a statement still runs.
-    kEnd,       // The operation, as `state` with `error`.
+    kNothing,     // No operation.
+    kWait,        // `why` says for what.
+    kGrant,       // `run` to `session`.
+    kRevoke,      // The held lease, because of `why`.
+    kTakeBack,    // The held lease between two migrations: what runs may commit.
+    kSettle,      // The revoking lease: find out whether a statement still runs.
+    kEnd,         // The operation, as `state` with `error`.
     kSetBarrier,  // Of the contract.
     kNoteQuiet,   // The contract concerns nobody from now on,
     kNoteNoise,   // or somebody is there again, because of `why`.
@@ -72,7 +72,8 @@ struct Decision {
   std::string holder;  // "service@instance"
   OperationState state = OperationState::kRunning;
   std::optional<RunError> error;
-  bool force = false;  // For kSettle: what still runs is not wanted any more.
+  bool force = false;    // For kSettle: what still runs is not wanted any more.
+  bool overdue = false;  // For kRevoke: because its holder is.
 };
 
 // `lease_overdue` says that the holder of the held lease has been silent for too long.

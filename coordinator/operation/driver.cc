@@ -292,7 +292,7 @@ absl::Status Driver::Move(const LeaderToken& leader, const DriverView& view,
     case Decision::Kind::kGrant:
       return GrantTo(leader, view, decision);
     case Decision::Kind::kRevoke:
-      return RevokeHeld(leader, decision.why);
+      return RevokeHeld(leader, decision);
     case Decision::Kind::kSetBarrier:
     case Decision::Kind::kNoteQuiet:
     case Decision::Kind::kNoteNoise:
@@ -348,14 +348,15 @@ void Driver::RestWhileSilent(const std::string& session) {
   options_.fleet->MarkDeclined(session, options_.durations.lease_reconnect);
 }
 
-absl::Status Driver::RevokeHeld(const LeaderToken& leader, const std::string& why) {
+absl::Status Driver::RevokeHeld(const LeaderToken& leader, const Decision& decision) {
+  const std::string& why = decision.why;
   const auto held = options_.lessor->held();
   if (held.has_value()) {
     // A holder that listens rolls back by itself; one that does not is waited for and terminated.
     options_.fleet->SendRevoked(held->lease.session, held->lease.token, why);
     RestWhileSilent(held->lease.session);
   }
-  return options_.lessor->Revoke(leader, why);
+  return options_.lessor->Revoke(leader, why, decision.overdue);
 }
 
 // What runs may commit, so its holder is not told before it has lost the rest of its run.

@@ -81,7 +81,7 @@ class Driver {
   absl::Status Move(const LeaderToken& leader, const DriverView& view, const Decision& decision);
   absl::Status GrantTo(const LeaderToken& leader, const DriverView& view, const Decision& decision);
   void RestWhileSilent(const std::string& session);
-  absl::Status RevokeHeld(const LeaderToken& leader, const std::string& why);
+  absl::Status RevokeHeld(const LeaderToken& leader, const Decision& decision);
   absl::Duration TakeBackHeld(const LeaderToken& leader, const std::string& why);
   absl::Duration SettleRevoking(const LeaderToken& leader, const DriverView& view,
                                 const Decision& decision);

@@ -173,6 +173,7 @@ absl::Status SessionStream::Handle(const v1::SessionRequest& request) {
     case v1::SessionRequest::kGoodbye:
       goodbye_ = true;
       // Closing the stream is the acknowledgement the agent waits for.
+      peers_->lessor->Left(session_id_);
       peers_->fleet->Disconnect(session_id_, this, true);
       peers_->wake_driver();
       Close(absl::OkStatus());

@@ -18,6 +18,10 @@ using postgres::Row;
 
 // What failed in a row: runs that a report ended without a committed version. A run that was taken
 // back or declined is no failure of the migration.
+// What was lost in a row: runs of one version, the last one that was, whose holder died or went
+// silent in it; of a run of several the version behind those that it committed. A statement outside
+// of a transaction that is done is progress, too. Runs that were taken back for another reason, and
+// offers that were declined, are neither.
 constexpr char kColumns[] = R"sql(
 SELECT operation_id, state, target, contracts, start_version, actor, reason, attempts,
        greatest(extract(epoch FROM not_before - clock_timestamp()), 0), error,
@@ -27,7 +31,10 @@ SELECT operation_id, state, target, contracts, start_version, actor, reason, att
        extract(epoch FROM terminate_idle), retries, kind, when_drained,
        extract(epoch FROM deadline), extract(epoch FROM deadline - clock_timestamp()),
        coalesce(extract(epoch FROM soak), 0), extract(epoch FROM clock_timestamp() - quiet_since),
-       coalesce(accept_unknown, '')
+       coalesce(accept_unknown, ''), lost.version, lost.holders,
+       NOT lockstep.runs_alone(lost.version),
+       (SELECT count(*) FROM lockstep.intent i
+         WHERE i.version = lost.version AND i.state IN ('done', 'adopted'))
   FROM lockstep.operation o, LATERAL (
     SELECT count(*) AS count, min(a.started_at) AS first, max(a.ended_at) AS last
       FROM lockstep.attempt a
@@ -38,7 +45,26 @@ SELECT operation_id, state, target, contracts, start_version, actor, reason, att
            WHERE b.operation = o.operation_id
              AND (b.committed IS NOT NULL OR b.outcome = 'revoked' AND EXISTS (
                     SELECT FROM lockstep.history h WHERE h.lease_epoch = b.lease_epoch
-                       AND h.version BETWEEN b.first AND b.last))), 0)) failed
+                       AND h.version BETWEEN b.first AND b.last))), 0)) failed, LATERAL (
+    SELECT coalesce(max(t.version), 0) AS version,
+           coalesce(array_agg(t.holder ORDER BY t.lease_epoch), '{}') AS holders
+      FROM (SELECT a.lease_epoch, a.holder, v.version,
+                   first_value(v.version) OVER (ORDER BY a.lease_epoch DESC) AS newest
+              FROM lockstep.attempt a, LATERAL (
+                SELECT coalesce((SELECT max(h.version) + 1 FROM lockstep.history h
+                                  WHERE h.lease_epoch = a.lease_epoch
+                                    AND h.version BETWEEN a.first AND a.last), a.first)) v (version)
+             WHERE a.operation = o.operation_id AND a.error @> '{"lost": true}'
+               AND a.started_at > coalesce(o.resumed_at, '-infinity')
+               AND a.lease_epoch > coalesce(
+                 (SELECT max(b.lease_epoch) FROM lockstep.attempt b
+                   WHERE b.operation = o.operation_id AND b.ended_at IS NOT NULL
+                     AND b.outcome <> 'revoked'
+                     AND (b.outcome <> 'not started' OR b.error IS NOT NULL)), 0)
+               AND a.lease_epoch >= coalesce(
+                 (SELECT max(i.lease_epoch) FROM lockstep.intent i
+                   WHERE i.version = v.version AND i.state IN ('done', 'adopted')), 0)) t
+     WHERE t.version = t.newest) lost
 )sql";
 
 absl::string_view NameOf(OperationState state) {
@@ -88,6 +114,10 @@ OperationRow OperationOf(const Row& row) {
           .failures = row.Int(12),
           .failing_for = DurationOf(row, 13),
           .since_failure = DurationOf(row, 14),
+          .losses = {.version = row.Int(24),
+                     .holders = row.TextArray(25),
+                     .transactional = row.Bool(26),
+                     .steps_done = row.Int(27)},
           .terminate_idle = duration(15),
           .retries = row.Int(16),
           .when_drained = row.Bool(18),

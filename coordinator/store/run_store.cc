@@ -94,7 +94,7 @@ absl::StatusOr<bool> HasSnapshotOlderThan(Connection& connection, absl::Duration
 
 absl::StatusOr<bool> RevokeRun(Connection& connection, const LeaderToken& leader,
                                const LeaseToken& token, const std::string& reason,
-                               absl::Duration lock_timeout) {
+                               absl::Duration lock_timeout, bool holder_lost) {
   LOCKSTEP_FAILPOINT("leader.before_revoke", connection.socket());
   bool revoked = false;
   RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
@@ -102,10 +102,11 @@ absl::StatusOr<bool> RevokeRun(Connection& connection, const LeaderToken& leader
     RETURN_IF_ERROR(connection.RunScript(
         absl::StrCat("SET LOCAL lock_timeout = ", milliseconds,
                      "; SET LOCAL statement_timeout = ", milliseconds + 1000)));
-    ASSIGN_OR_RETURN(const auto result,
-                     connection.Query("SELECT lockstep.revoke_run($1, $2, $3, $4, $5)",
-                                      {Param(leader.epoch), Param(leader.holder),
-                                       Param(token.epoch), Param(token.lease_id), Param(reason)}));
+    ASSIGN_OR_RETURN(
+        const auto result,
+        connection.Query("SELECT lockstep.revoke_run($1, $2, $3, $4, $5, $6)",
+                         {Param(leader.epoch), Param(leader.holder), Param(token.epoch),
+                          Param(token.lease_id), Param(reason), Param(holder_lost)}));
     revoked = result.only().Bool(0);
     return absl::OkStatus();
   }));

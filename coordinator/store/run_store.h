@@ -41,10 +41,10 @@ absl::StatusOr<bool> HasSnapshotOlderThan(postgres::Connection& connection, absl
 
 // Takes a run back; when it returns true nothing of `token` can commit any more. False when the run
 // ended meanwhile. DEADLINE_EXCEEDED while the holder's transaction is open and `lock_timeout`
-// over.
+// over. `holder_lost`: because its holder died or went silent, which is counted (HolderLosses).
 absl::StatusOr<bool> RevokeRun(postgres::Connection& connection, const LeaderToken& leader,
                                const LeaseToken& token, const std::string& reason,
-                               absl::Duration lock_timeout);
+                               absl::Duration lock_timeout, bool holder_lost = false);
 
 // Records how a run ended and gives the lease back when the holder still had it (returns true
 // then).

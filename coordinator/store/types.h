@@ -65,7 +65,7 @@ struct PendingMigration {
   bool transactional = true;
   std::vector<Version> waits_for;           // Only those that have not run.
   std::vector<std::string> needs_backfill;  // Only those that are not done.
-  int64_t concerned = 0;  // For a contract: how many countable sessions it concerns.
+  int64_t concerned = 0;       // For a contract: how many countable sessions it concerns.
   std::string operation = {};  // For a contract: the one that takes care of it alone; "" for none.
 };
 
@@ -84,6 +84,15 @@ struct RunError {
   bool agent_unfit = false;
   std::string statement_text;    // Its head.
   std::optional<LockWait> lock;  // Who was in the way of a lock that was not to be had.
+};
+
+// Runs of one version that were taken back in a row because whoever had taken them died or went
+// silent: since one committed something, ended in another way, or a person said go on.
+struct HolderLosses {
+  Version version = 0;               // 0 for none.
+  std::vector<std::string> holders;  // "service@instance", one for each, oldest first.
+  bool transactional = true;
+  int steps_done = 0;  // Of one outside of a transaction: statements of it that stay.
 };
 
 // Stored in the database under these names; do not change.
@@ -110,15 +119,16 @@ struct OperationRow {
   int failures = 0;
   absl::Duration failing_for;    // Since the first of them began.
   absl::Duration since_failure;  // Since the last of them ended.
+  HolderLosses losses = {};
   // Sessions idle in a transaction for so long are ended when they keep a lock it waits for.
   std::optional<absl::Duration> terminate_idle;
   int retries = 0;  // How often it was told to go on after it had ended.
   // Of a contract.
-  bool when_drained = false;  // It waits for those whom it concerns to leave.
-  std::optional<absl::Time> deadline = {};           // When it ends if it has not run;
+  bool when_drained = false;                // It waits for those whom it concerns to leave.
+  std::optional<absl::Time> deadline = {};  // When it ends if it has not run;
   std::optional<absl::Duration> deadline_left = {};  // from now, by the database's clock.
-  absl::Duration soak = absl::ZeroDuration();        // For how long it has to concern nobody before.
-  std::optional<absl::Duration> quiet_for = {};      // For how long it has; absent while it does not.
+  absl::Duration soak = absl::ZeroDuration();    // For how long it has to concern nobody before.
+  std::optional<absl::Duration> quiet_for = {};  // For how long it has; absent while it does not.
   std::string accept_unknown = {};  // Why undeclared clients do not hold it up; "" when they do.
 };
 

@@ -190,6 +190,24 @@ TEST_F(LessorTest, ARevokedRunIsForgottenAndFenced) {
   EXPECT_EQ(testing::StateOf(testing::Open(*lockstep_.Session(), *token, 1)), "LS001");
 }
 
+// Only that says something about what it ran.
+TEST_F(LessorTest, OnlyAnOverdueHolderThatHadTakenItsRunIsLost) {
+  const auto lost = [&](bool takes, bool leaves, bool overdue) {
+    const auto token = Grant(1, 1);
+    EXPECT_THAT(token, IsOk());
+    if (takes) lessor_.Accept(session_, *token);
+    if (leaves) lessor_.Left(session_);
+    EXPECT_EQ(lessor_.Overdue(), leaves);
+    EXPECT_THAT(lessor_.Revoke(lockstep_.leader(), "test", overdue), IsOk());
+    return lockstep_.Scalar(
+        "SELECT error ->> 'lost' FROM lockstep.attempt ORDER BY lease_epoch DESC LIMIT 1");
+  };
+  EXPECT_EQ(lost(/*takes=*/true, /*leaves=*/false, /*overdue=*/true), "true");
+  EXPECT_EQ(lost(/*takes=*/false, /*leaves=*/false, /*overdue=*/true), "false");
+  EXPECT_EQ(lost(/*takes=*/true, /*leaves=*/true, /*overdue=*/true), "false");
+  EXPECT_EQ(lost(/*takes=*/true, /*leaves=*/false, /*overdue=*/false), "false");
+}
+
 // The holder stands idle in its transaction, or in a statement that never ends.
 TEST_F(LessorTest, ARevokeTerminatesAHolderThatIsStuck) {
   for (const bool in_a_statement : {false, true}) {

@@ -199,6 +199,19 @@ TEST_F(Upgrade, EndsWith5WhenSomethingBlocksIt) {
   EXPECT_EQ(CodeOf(Run()), 1);
 }
 
+TEST_F(Upgrade, ThatNobodyLivedToReportIsGivenUpWithTheCoordinatorsAdvice) {
+  end_ = RunningOperation(2);
+  end_.set_state(v1::OPERATION_STATE_FAILED);
+  end_.mutable_error()->set_version(2);
+  end_.mutable_error()->set_reason("HOLDERS_LOST");
+  end_.mutable_error()->set_message("version 2 was taken back 5 times in a row");
+  end_.mutable_error()->set_hint("look at the logs of these agents");
+  const CommandResult result = Run();
+  EXPECT_EQ(CodeOf(result), 5);
+  EXPECT_THAT(result.err, HasSubstr("error: the upgrade was given up: version 2 was taken back 5"));
+  EXPECT_THAT(result.err, HasSubstr("hint: look at the logs of these agents"));
+}
+
 TEST_F(Upgrade, ThatIsPausedSaysHowItGoesOn) {
   fake_.watch_operation = [this](auto*, auto* writer) {
     v1::WatchOperationResponse response;

@@ -536,7 +536,7 @@ COMMENT ON COLUMN lockstep.attempt.started_at IS 'When it was granted';
 COMMENT ON COLUMN lockstep.attempt.ended_at IS 'When it ended';
 COMMENT ON COLUMN lockstep.attempt.outcome IS 'succeeded, failed, not started, unknown or revoked';
 COMMENT ON COLUMN lockstep.attempt.committed IS 'Newest version of the run that is committed';
-COMMENT ON COLUMN lockstep.attempt.error IS 'Version, statement, SQLSTATE, message, who was in the way';
+COMMENT ON COLUMN lockstep.attempt.error IS 'Version, statement, SQLSTATE, message, who was in the way; lost: its holder died or went silent';
 
 CREATE TABLE lockstep.event (
   revision bigint PRIMARY KEY,

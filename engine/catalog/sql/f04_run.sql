@@ -115,9 +115,10 @@ END $$;
 -- Takes a run back. Waits for the holder's open transaction (the caller's lock_timeout applies), so
 -- that afterwards nothing of the old token can commit. False when the run ended meanwhile. A statement
 -- outside of a transaction may still run then: such a run is `revoking`, with `inflight`, until
--- lockstep.settle_run found that none does.
+-- lockstep.settle_run found that none does. p_lost says that its holder had taken it and died or went
+-- silent, which too often in a row ends the operation.
 CREATE OR REPLACE FUNCTION lockstep.revoke_run(p_epoch bigint, p_holder uuid, p_lease_epoch bigint,
-  p_lease uuid, p_reason text)
+  p_lease uuid, p_reason text, p_lost boolean)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE l record;
 BEGIN
@@ -132,7 +133,8 @@ BEGIN
     -- Left standing, inflight would block every later grant for ever.
     UPDATE lockstep.chain c SET inflight = NULL;
   END IF;
-  UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = 'revoked', error = jsonb_build_object('message', p_reason)
+  UPDATE lockstep.attempt a SET ended_at = clock_timestamp(), outcome = 'revoked',
+    error = jsonb_build_object('message', p_reason, 'lost', p_lost)
    WHERE a.lease_epoch = p_lease_epoch AND a.ended_at IS NULL;
   PERFORM lockstep.emit('run_revoked', l.first, l.operation,
     jsonb_build_object('last', l.last, 'reason', p_reason, 'lease_epoch', p_lease_epoch));
