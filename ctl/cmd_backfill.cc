@@ -9,14 +9,17 @@
 #include "lockstep/v1/status.grpc.pb.h"
 
 #include "ctl/actor.h"
+#include "ctl/backfill_jobs.h"
 #include "ctl/backfill_view.h"
 #include "ctl/commands.h"
+#include "ctl/database_flag.h"
+#include "ctl/direct/offline_backfills.h"
+#include "ctl/direct_run.h"
 #include "ctl/errors.h"
 #include "ctl/output.h"
 #include "ctl/progress.h"
 #include "ctl/sanitize.h"
 #include "ctl/watch.h"
-#include "engine/base/error_info.h"
 #include "engine/base/status_macros.h"
 
 namespace lockstep::ctl {
@@ -49,18 +52,6 @@ absl::StatusOr<int> Print(Context& context, const v1::Backfill& backfill, absl::
   return kExitDone;
 }
 
-// A job that ended badly is this command's failure.
-absl::Status OutcomeOfJob(const v1::Backfill& backfill) {
-  if (backfill.state() == "done") return absl::OkStatus();
-  std::string hint = backfill.hint();
-  if (backfill.rows_left() > 0) hint = absl::StrCat("look at them: ", backfill.look());
-  return base::MakeError(absl::StatusCode::kFailedPrecondition, "BACKFILL_FAILED",
-                         absl::StrCat("backfill ", backfill.name(), " ", backfill.state(),
-                                      backfill.error().empty() ? "" : ": ", backfill.error()),
-                         {{"name", backfill.name()}, {"left_sample", backfill.left_sample()}},
-                         std::move(hint));
-}
-
 absl::StatusOr<int> FollowJob(Context& context, const std::string& name) {
   Progress progress(context.console);
   v1::Backfill last;
@@ -69,10 +60,7 @@ absl::StatusOr<int> FollowJob(Context& context, const std::string& name) {
     for (const v1::Backfill& backfill : event.status().backfills()) {
       if (backfill.name() == name) last = backfill;
     }
-    const std::string line = absl::StrCat(name, "  ", BackfillProgress(last));
-    // Elsewhere than on a terminal a line each ten percent, and whenever it stands still.
-    const int64_t tenth = last.rows_total() == 0 ? 0 : 10 * last.rows_done() / last.rows_total();
-    if (!HasEnded(last)) progress.Show(absl::StrCat(tenth, last.standing()), line);
+    ShowJob(progress, last);
     return HasEnded(last);
   };
   hooks.on_outage = [&](const absl::Status& outage) {
@@ -81,13 +69,7 @@ absl::StatusOr<int> FollowJob(Context& context, const std::string& name) {
   RETURN_IF_ERROR(Watch(context.client, &v1::StatusService::Stub::WatchStatus,
                         v1::WatchStatusRequest(), hooks));
   progress.Clear();
-  if (context.flags.json) RETURN_IF_ERROR(PrintJson(context.console, last));
-  RETURN_IF_ERROR(OutcomeOfJob(last));
-  if (!context.flags.json) {
-    context.console.Data(absl::StrCat("backfill ", Sanitize(name), " is done: ", last.rows_done(),
-                                      " rows in ", last.batches(), " batches\n"));
-  }
-  return kExitDone;
+  return PrintJobEnd(context, last);
 }
 
 absl::StatusOr<int> Update(Context& context, const Arguments& arguments, v1::BackfillHold hold,
@@ -105,12 +87,23 @@ absl::StatusOr<int> Update(Context& context, const Arguments& arguments, v1::Bac
       absl::StrCat("backfill ", response.backfill().name(), " is ", response.backfill().state()));
 }
 
+// All of them, or one; with --direct as the database itself tells.
+absl::StatusOr<v1::ListBackfillsResponse> ListJobs(Context& context, const Arguments& arguments,
+                                                   const std::string& name) {
+  RETURN_IF_ERROR(CheckDirectFlags(arguments));
+  if (arguments.Has("--direct")) {
+    ASSIGN_OR_RETURN(const std::string database, RequireDatabase(arguments));
+    return ListBackfillsOffline(database, name);
+  }
+  v1::ListBackfillsRequest request;
+  request.set_name(name);
+  return context.client.Call(&v1::ReleaseService::Stub::ListBackfills, request);
+}
+
 }  // namespace
 
-absl::StatusOr<int> RunBackfillList(Context& context, const Arguments&) {
-  ASSIGN_OR_RETURN(
-      const v1::ListBackfillsResponse response,
-      context.client.Call(&v1::ReleaseService::Stub::ListBackfills, v1::ListBackfillsRequest()));
+absl::StatusOr<int> RunBackfillList(Context& context, const Arguments& arguments) {
+  ASSIGN_OR_RETURN(const v1::ListBackfillsResponse response, ListJobs(context, arguments, ""));
   if (context.flags.json) {
     RETURN_IF_ERROR(PrintJsonList(context.console, response));
   } else if (response.backfills().empty()) {
@@ -123,10 +116,8 @@ absl::StatusOr<int> RunBackfillList(Context& context, const Arguments&) {
 }
 
 absl::StatusOr<int> RunBackfillGet(Context& context, const Arguments& arguments) {
-  v1::ListBackfillsRequest request;
-  request.set_name(arguments.argument());
   ASSIGN_OR_RETURN(const v1::ListBackfillsResponse response,
-                   context.client.Call(&v1::ReleaseService::Stub::ListBackfills, request));
+                   ListJobs(context, arguments, arguments.argument()));
   if (context.flags.json) {
     RETURN_IF_ERROR(PrintJson(context.console, response.backfills(0)));
   } else {
@@ -136,12 +127,14 @@ absl::StatusOr<int> RunBackfillGet(Context& context, const Arguments& arguments)
 }
 
 absl::StatusOr<int> RunBackfillStart(Context& context, const Arguments& arguments) {
+  RETURN_IF_ERROR(CheckDirectFlags(arguments));
   v1::StartBackfillRequest request;
   request.set_name(arguments.argument());
   request.set_again(arguments.Has("--again"));
   request.set_settings(SettingsOf(arguments));
   request.set_actor(Actor());
   request.set_reason(arguments.Text("--reason"));
+  if (arguments.Has("--direct")) return RunDirectBackfill(context, arguments, request);
   ASSIGN_OR_RETURN(const v1::StartBackfillResponse response,
                    context.client.Call(&v1::ReleaseService::Stub::StartBackfill, request));
   const std::string& name = response.backfill().name();

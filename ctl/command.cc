@@ -256,12 +256,14 @@ constexpr Command kCommands[] = {
      .summary = "List the data jobs and how far each is",
      .text = "Lists the published backfills: where each stands, rows, rate, how long it will\n"
              "take, how far replicas are behind, and why it stands still if it does.",
+     .flags = kBackfillListFlags,
      .examples = kBackfillListExamples,
      .run = RunBackfillList},
     {.name = "backfill get",
      .summary = "Show one backfill",
      .text = "Shows all that is known of one backfill; of one whose verification found rows\n"
              "left, how many, some of them, and the query that shows them.",
+     .flags = kBackfillListFlags,
      .argument = "NAME",
      .argument_required = true,
      .examples = kBackfillGetExamples,
@@ -269,7 +271,10 @@ constexpr Command kCommands[] = {
     {.name = "backfill start",
      .summary = "Start a backfill, or let one go on that failed or was cancelled",
      .text = "Agents with a migrator connection share its ranges of keys. One that is finished\n"
-             "stays so unless --again. With --wait: follows it, and exits 5 when it fails.",
+             "stays so unless --again. With --wait: follows it, and exits 5 when it fails.\n"
+             "--direct needs no coordinator and no agent: it publishes the migrations directory\n"
+             "and works on this one job to its end. It waits for another direct run, and refuses\n"
+             "(8) while a coordinator leads. Ctrl-C pauses the job; the same command goes on.",
      .flags = kBackfillStartFlags,
      .argument = "NAME",
      .argument_required = true,

@@ -214,6 +214,14 @@ inline constexpr Flag kMaxActive = {"--max-active", ValueKind::kCount, "N",
                                     "Active sessions at most; twice the cores unless told"};
 inline constexpr Flag kMaxTransaction = {"--max-transaction", ValueKind::kCount, "SECONDS",
                                          "How old others' transactions may be; 60 unless told"};
+inline constexpr Flag kDatabaseIsAsked = {"--direct", ValueKind::kNone, "",
+                                          "Without a coordinator: ask the database itself"};
+inline constexpr Flag kDirectDatabase = {"--database", ValueKind::kText, "URL",
+                                         "With --direct: the database"};
+inline constexpr Flag kDirectDatabaseFile = {"--database-file", ValueKind::kText, "FILE",
+                                             "With --direct: file that holds --database"};
+inline constexpr Flag kBackfillListFlags[] = {kDatabaseIsAsked, kDirectDatabase,
+                                              kDirectDatabaseFile};
 inline constexpr Flag kBackfillStartFlags[] = {
     {"--again", ValueKind::kNone, "", "Walk all of it once more although it is finished"},
     {"--wait", ValueKind::kNone, "", "Follow it to its end"},
@@ -224,17 +232,28 @@ inline constexpr Flag kBackfillStartFlags[] = {
     kMaxActive,
     kMaxTransaction,
     kIgnore,
-    kReason};
+    kReason,
+    {"--direct", ValueKind::kNone, "", "Without a coordinator: this process does it all"},
+    kDirectDatabase,
+    kDirectDatabaseFile,
+    {"--migrate-database", ValueKind::kText, "URL",
+     "With --direct: another role for its batches (default: --database)"},
+    {"--migrations", ValueKind::kText, "DIR",
+     "With --direct: the migrations directory (default: ./migrations)"}};
 inline constexpr Flag kBackfillRateFlags[] = {
-    kRate,      kBatch,          kWindow,
-    kMaxLag,    kMaxActive,      kMaxTransaction,
+    kRate,      kBatch,
+    kWindow,    kMaxLag,
+    kMaxActive, kMaxTransaction,
     kIgnore,    {"--reset", ValueKind::kNone, "", "Take all settings back"},
     kReason};
-inline constexpr const char* kBackfillListExamples[] = {"lockstep backfill list"};
+inline constexpr const char* kBackfillListExamples[] = {
+    "lockstep backfill list",
+    "lockstep backfill list --direct --database postgresql://ci@localhost/app"};
 inline constexpr const char* kBackfillGetExamples[] = {"lockstep backfill get fill_totals"};
 inline constexpr const char* kBackfillStartExamples[] = {
     "lockstep backfill start fill_totals --wait",
-    "lockstep backfill start fill_totals --again --rate 2000"};
+    "lockstep backfill start fill_totals --again --rate 2000",
+    "lockstep backfill start fill_totals --direct --database postgresql://ci@localhost/app"};
 inline constexpr const char* kBackfillPauseExamples[] = {
     "lockstep backfill pause fill_totals --reason 'the report runs'"};
 inline constexpr const char* kBackfillResumeExamples[] = {"lockstep backfill resume fill_totals"};

@@ -1,10 +1,7 @@
 #include "ctl/direct_upgrade.h"
 
-#include <algorithm>
 #include <memory>
 #include <string>
-#include <unistd.h>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -12,6 +9,7 @@
 #include "ctl/database_flag.h"
 #include "ctl/direct/direct.h"
 #include "ctl/direct/offline_plan.h"
+#include "ctl/direct_run.h"
 #include "ctl/errors.h"
 #include "ctl/findings_view.h"
 #include "ctl/follow.h"
@@ -27,19 +25,6 @@
 
 namespace lockstep::ctl {
 namespace {
-
-// OK while the command may go on: no signal came, --timeout is not over.
-absl::Status MayGoOn(Context& context) {
-  RETURN_IF_ERROR(context.interrupt.ToStatus());
-  if (absl::Now() >= context.client.deadline()) return context.client.TimeoutError();
-  return absl::OkStatus();
-}
-
-absl::Status Rest(Context& context, absl::Duration pause) {
-  const absl::Duration left = context.client.deadline() - absl::Now();
-  context.interrupt.SleepFor(std::max(absl::ZeroDuration(), std::min(pause, left)));
-  return MayGoOn(context);
-}
 
 class DirectUpgrade : public UpgradeTarget {
  public:
@@ -70,7 +55,7 @@ class DirectUpgrade : public UpgradeTarget {
     Progress progress(context_.console);
     return direct_.Follow(operation_id, [&](const v1::Operation& operation, absl::Duration pause) {
       ShowProgress(progress, operation);
-      return Rest(context_, pause);
+      return RestDirect(context_, pause);
     });
   }
 
@@ -81,22 +66,6 @@ class DirectUpgrade : public UpgradeTarget {
   Direct& direct_;
   v1::PlanUpgradeResponse plan_;
 };
-
-absl::StatusOr<std::unique_ptr<Direct>> Open(Context& context, const Arguments& arguments) {
-  ASSIGN_OR_RETURN(std::string database, RequireDatabase(arguments));
-  char host[256] = {};
-  gethostname(host, sizeof(host) - 1);
-  Progress progress(context.console);
-  return Direct::Open({.database = std::move(database),
-                       .migrate_database = arguments.Text("--migrate-database"),
-                       .owner_role = arguments.Text("--owner-role"),
-                       .search_path = arguments.Text("--search-path"),
-                       .identity = absl::StrCat(host, "/", getpid())},
-                      [&](const std::string& why, absl::Duration pause) {
-                        progress.Show(why, absl::StrCat("waiting: ", why));
-                        return Rest(context, pause);
-                      });
-}
 
 // Finishes what a leader that died left behind: nothing else can start before it has ended.
 absl::Status FinishOthers(Context& context, Direct& direct) {
@@ -116,23 +85,6 @@ absl::Status FinishOthers(Context& context, Direct& direct) {
   DirectUpgrade target(context, direct);
   ASSIGN_OR_RETURN(const v1::Operation operation, target.Follow(id));
   context.console.Say(absl::StrCat(Sanitize(id), " ", StateWord(operation.state())));
-  return absl::OkStatus();
-}
-
-absl::Status Publish(Context& context, Direct& direct, const chain::Chain& local,
-                     v1::LintMode lint) {
-  ASSIGN_OR_RETURN(v1::PublishChainResponse published, direct.Publish(local, Actor(), lint));
-  AddBackfillFindings(local, &published);
-  SayFindings(context.console, published.findings());
-  if (!published.added().empty()) {
-    context.console.Say(
-        absl::StrCat("published ", Count(published.added_size(), "migration"), " ",
-                     VersionRange({published.added().begin(), published.added().end()})));
-  }
-  if (published.head() > local.head()) {
-    context.console.Say(absl::StrCat("note: the database knows versions up to ", published.head(),
-                                     ", this directory ends at ", local.head()));
-  }
   return absl::OkStatus();
 }
 
@@ -160,9 +112,9 @@ absl::StatusOr<int> RunDirectUpgrade(Context& context, const Arguments& argument
     context.console.Say("nothing to do: there is no migration in the directory");
     return kExitDone;
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<Direct> direct, Open(context, arguments));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Direct> direct, OpenDirect(context, arguments));
   RETURN_IF_ERROR(FinishOthers(context, *direct));
-  RETURN_IF_ERROR(Publish(context, *direct, local, *LintModeOf(arguments)));
+  RETURN_IF_ERROR(PublishDirect(context, *direct, local, *LintModeOf(arguments)));
   v1::PlanUpgradeRequest request;
   request.set_target(target);
   request.set_contracts(arguments.Has("--contracts"));

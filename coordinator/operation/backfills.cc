@@ -74,6 +74,7 @@ std::string BackfillKeeper::WhyGone(const HeldPart& part) const {
 absl::Status BackfillKeeper::TakeBack(postgres::Connection& connection, const LeaderToken& leader,
                                       const std::vector<HeldPart>& held) {
   for (const HeldPart& part : held) {
+    if (!options_.only.empty() && part.name != options_.only) continue;
     const std::string why = WhyGone(part);
     if (why.empty()) continue;
     const auto revoked = RevokeBackfillPart(connection, leader, part.epoch, why, kRevokeWait);
@@ -99,8 +100,8 @@ absl::Status BackfillKeeper::Grant(postgres::Connection& connection, const Leade
         busy.contains(session)) {
       continue;
     }
-    ASSIGN_OR_RETURN(const auto part,
-                     GrantBackfillPart(connection, leader, session, NameOf(member), kPartTtl));
+    ASSIGN_OR_RETURN(const auto part, GrantBackfillPart(connection, leader, session, NameOf(member),
+                                                        kPartTtl, options_.only));
     if (!part.has_value()) return absl::OkStatus();
     base::LogInfo("part of a backfill given", {{"backfill", part->name},
                                                {"to", NameOf(member)},

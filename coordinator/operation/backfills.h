@@ -6,6 +6,8 @@
 #define LOCKSTEP_COORDINATOR_OPERATION_BACKFILLS_H_
 
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,6 +26,8 @@ struct BackfillKeeperOptions {
   const base::Clock* clock = base::SystemClock();
   // An upgrade starts only what one of its migrations needs, not all whose turn has come.
   bool only_needed = false;
+  // The one job that is looked after; "" for all.
+  std::string only = {};
 };
 
 // What the driver read.
@@ -36,7 +40,7 @@ struct BackfillView {
 
 class BackfillKeeper {
  public:
-  explicit BackfillKeeper(BackfillKeeperOptions options) : options_(options) {}
+  explicit BackfillKeeper(BackfillKeeperOptions options) : options_(std::move(options)) {}
 
   // One round. Returns after how long the next is due at the latest; zero when something was
   // started.

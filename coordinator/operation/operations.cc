@@ -85,7 +85,7 @@ absl::StatusOr<LeaderToken> Operations::Leadership() const {
   if (const auto direct = DirectIdentity(address); direct.has_value()) {
     // It serves nobody, so there is no address to go to.
     return MakeError(absl::StatusCode::kUnavailable, "NOT_LEADER",
-                     absl::StrCat("an upgrade without a coordinator is under way: ", *direct),
+                     absl::StrCat("a run without a coordinator is under way: ", *direct),
                      {{"leader_address", ""}, {"direct", *direct}},
                      "retry: this coordinator leads when that upgrade has ended");
   }

@@ -66,7 +66,7 @@ BackfillRow RowOf(const Row& row) {
   if (!row.IsNull(14)) out.lag = DurationOf(row, 14);
   if (out.state == "paused") out.stands = "it is paused";
   if (out.state == "running" && out.holders.empty() && out.stands.empty()) {
-    out.stands = "no agent with --migrate-database works on it";
+    out.stands = kNobodyWorksOnIt;
   }
   if (out.state != "running" && out.state != "paused") out.stands.clear();
   return out;
@@ -130,23 +130,21 @@ absl::Status HoldBackfill(Connection& connection, const LeaderToken& leader,
   });
 }
 
-absl::StatusOr<std::optional<GrantedPart>> GrantBackfillPart(Connection& connection,
-                                                             const LeaderToken& leader,
-                                                             const std::string& session,
-                                                             const std::string& holder,
-                                                             absl::Duration ttl) {
+absl::StatusOr<std::optional<GrantedPart>> GrantBackfillPart(
+    Connection& connection, const LeaderToken& leader, const std::string& session,
+    const std::string& holder, absl::Duration ttl, const std::string& only) {
   std::optional<GrantedPart> part;
   RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
     ASSIGN_OR_RETURN(
         const auto result,
         connection.Query(
-            "SELECT name, epoch, lease_id FROM lockstep.backfill_grant($1, $2, $3, $4, $5)",
+            "SELECT name, epoch, lease_id FROM lockstep.backfill_grant($1, $2, $3, $4, $5, $6)",
             {Param(leader.epoch), Param(leader.holder), Param(session), Param(holder),
-             IntervalParam(ttl)}));
+             IntervalParam(ttl), only.empty() ? NullParam() : Param(only)}));
     if (result.empty()) return absl::OkStatus();
     const Row& row = result.only();
-    part = GrantedPart{.name = row.Text(0),
-                       .token = {.epoch = row.Long(1), .lease_id = row.Text(2)}};
+    part =
+        GrantedPart{.name = row.Text(0), .token = {.epoch = row.Long(1), .lease_id = row.Text(2)}};
     return absl::OkStatus();
   }));
   return part;
@@ -174,12 +172,12 @@ absl::StatusOr<bool> RevokeBackfillPart(Connection& connection, const LeaderToke
                                         absl::Duration lock_timeout) {
   bool revoked = false;
   RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
-    RETURN_IF_ERROR(connection.RunScript(absl::StrCat(
-        "SET LOCAL lock_timeout = ", absl::ToInt64Milliseconds(lock_timeout))));
-    ASSIGN_OR_RETURN(const auto result,
-                     connection.Query("SELECT lockstep.backfill_revoke($1, $2, $3, $4)",
-                                      {Param(leader.epoch), Param(leader.holder), Param(epoch),
-                                       Param(why)}));
+    RETURN_IF_ERROR(connection.RunScript(
+        absl::StrCat("SET LOCAL lock_timeout = ", absl::ToInt64Milliseconds(lock_timeout))));
+    ASSIGN_OR_RETURN(
+        const auto result,
+        connection.Query("SELECT lockstep.backfill_revoke($1, $2, $3, $4)",
+                         {Param(leader.epoch), Param(leader.holder), Param(epoch), Param(why)}));
     revoked = result.only().Bool(0);
     return absl::OkStatus();
   }));

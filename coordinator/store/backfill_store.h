@@ -16,6 +16,9 @@
 
 namespace lockstep::coordinator {
 
+// What a job that runs stands still for when nobody has a part of it.
+inline constexpr char kNobodyWorksOnIt[] = "no agent with --migrate-database works on it";
+
 // All of them, by name.
 absl::StatusOr<std::vector<BackfillRow>> ReadBackfills(postgres::Connection& connection);
 // NOT_FOUND (BACKFILL_NOT_FOUND).
@@ -43,12 +46,11 @@ struct GrantedPart {
   std::string name;
   LeaseToken token;
 };
-// The next part that nobody works on; absent when there is none.
-absl::StatusOr<std::optional<GrantedPart>> GrantBackfillPart(postgres::Connection& connection,
-                                                             const LeaderToken& leader,
-                                                             const std::string& session,
-                                                             const std::string& holder,
-                                                             absl::Duration ttl);
+// The next part that nobody works on, of any job or of the one called `only`; absent when there is
+// none.
+absl::StatusOr<std::optional<GrantedPart>> GrantBackfillPart(
+    postgres::Connection& connection, const LeaderToken& leader, const std::string& session,
+    const std::string& holder, absl::Duration ttl, const std::string& only = "");
 
 // A part that is held.
 struct HeldPart {

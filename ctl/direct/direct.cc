@@ -37,7 +37,7 @@ absl::Status CoordinatorLeads(const std::string& address) {
   return base::MakeError(
       absl::StatusCode::kAborted, "COORDINATOR_LEADS",
       absl::StrCat("a coordinator leads this database: ", address), {{"leader_address", address}},
-      absl::StrCat("`lockstep upgrade --address ", address, "` asks it, or stop it first"));
+      absl::StrCat("`--address ", address, "` instead of --direct asks it, or stop it first"));
 }
 
 // Whether the coordinator of `row` lives: it has renewed since `first` was read.
@@ -48,7 +48,7 @@ bool HasRenewed(const LeaderRow& first, const LeaderRow& row) {
 std::string WhyWaiting(const absl::StatusOr<LeaderRow>& row) {
   if (!row.ok()) return "transactions of the leader before us are still open";
   if (const auto other = coordinator::DirectIdentity(row->address); other.has_value()) {
-    return absl::StrCat("another direct upgrade is under way: ", *other);
+    return absl::StrCat("another direct run is under way: ", *other);
   }
   return absl::StrCat("coordinator ", row->address, " has the lease; looking whether it lives");
 }

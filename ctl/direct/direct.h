@@ -1,4 +1,4 @@
-// An upgrade without a coordinator: this process leads and applies, for one upgrade.
+// An upgrade, or one backfill, without a coordinator: this process leads and does the work.
 //
 //   ASSIGN_OR_RETURN(const auto direct, Direct::Open(options, wait));
 //   RETURN_IF_ERROR(direct->Publish(chain));
@@ -82,6 +82,20 @@ class Direct {
   // in its metadata. ABORTED (LEADERSHIP_LOST) when somebody else leads by now.
   absl::StatusOr<v1::Operation> Follow(const std::string& operation_id, const Pulse& pulse);
 
+  // Of a backfill as it is now.
+  using BackfillPulse =
+      std::function<absl::Status(const v1::Backfill& backfill, absl::Duration pause)>;
+
+  // As Operations::StartBackfill; the settings of one that runs already are changed.
+  absl::StatusOr<v1::StartBackfillResponse> StartBackfill(const v1::StartBackfillRequest& request);
+
+  // Works on that backfill alone, also while operations and other backfills that somebody left
+  // running wait, and returns it when it has ended, however it did. When `pulse` returns an error
+  // the batch that runs ends, the job is paused, and that error returned. ABORTED (LEADERSHIP_LOST)
+  // when somebody else leads by now, who goes on with it.
+  absl::StatusOr<v1::Backfill> FollowBackfill(const std::string& name, const std::string& actor,
+                                              const BackfillPulse& pulse);
+
  private:
   explicit Direct(const DirectOptions& options);
   absl::Status Lead(std::unique_ptr<postgres::Connection> connection, const Wait& wait);
@@ -89,6 +103,7 @@ class Direct {
   // Where PostgreSQL may have lost sessions, contracts wait for them as under any other leader.
   void BeginSettle();
   absl::StatusOr<v1::Operation> Get(const std::string& operation_id);
+  absl::StatusOr<v1::Backfill> GetBackfill(const std::string& name);
   absl::Status CheckLeading() const;
 
   const DirectOptions options_;

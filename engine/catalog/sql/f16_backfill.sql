@@ -91,9 +91,11 @@ BEGIN
   RETURN true;
 END $$;
 
--- Gives a session the next part that nobody works on, of the job that was published first. No row when
--- there is none. The ranges of a job come after its prepare, and its verify after all ranges.
-CREATE OR REPLACE FUNCTION lockstep.backfill_grant(p_epoch bigint, p_holder uuid, p_session uuid, p_who text, p_ttl interval)
+-- Gives a session the next part that nobody works on, of the job that was started first, or of p_name
+-- alone. No row when there is none. The ranges of a job come after its prepare, and its verify after all
+-- ranges.
+CREATE OR REPLACE FUNCTION lockstep.backfill_grant(p_epoch bigint, p_holder uuid, p_session uuid, p_who text, p_ttl interval,
+  p_name text DEFAULT NULL)
 RETURNS TABLE (name text, ordinal integer, epoch bigint, lease_id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -102,7 +104,7 @@ BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   SELECT x.name, x.run, x.ordinal INTO r FROM lockstep.backfill b
     JOIN lockstep.backfill_range x ON x.name = b.name AND x.run = b.run AND x.state = 'waiting'
-   WHERE b.state = 'running' AND coalesce(x.not_before <= clock_timestamp(), true)
+   WHERE b.state = 'running' AND b.name = coalesce(p_name, b.name) AND coalesce(x.not_before <= clock_timestamp(), true)
      AND (x.kind <> 'verify' OR NOT EXISTS (SELECT FROM lockstep.backfill_range y
            WHERE y.name = x.name AND y.run = x.run AND y.kind <> 'verify' AND y.state <> 'done'))
    ORDER BY b.started_at, b.name, x.ordinal LIMIT 1 FOR UPDATE OF x SKIP LOCKED;
