@@ -34,9 +34,7 @@ absl::Status OutcomeOfJob(const v1::Backfill& backfill) {
 
 void ShowJob(Progress& progress, const v1::Backfill& backfill) {
   if (HasEnded(backfill)) return;
-  const int64_t tenth =
-      backfill.rows_total() == 0 ? 0 : 10 * backfill.rows_done() / backfill.rows_total();
-  progress.Show(absl::StrCat(tenth, backfill.standing()),
+  progress.Show(BackfillStep(backfill),
                 absl::StrCat(backfill.name(), "  ", BackfillProgress(backfill)));
 }
 

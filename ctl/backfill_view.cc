@@ -63,10 +63,19 @@ std::string BackfillProgress(const v1::Backfill& backfill) {
   if (backfill.has_eta()) {
     parts.push_back(absl::StrCat("eta ", DurationText(convert::FromProto(backfill.eta()))));
   }
+  if (backfill.has_lag() && !HasEnded(backfill)) {
+    parts.push_back(absl::StrCat("lag ", DurationText(convert::FromProto(backfill.lag()))));
+  }
   if (!backfill.standing().empty()) {
     parts.push_back(absl::StrCat("stands still: ", backfill.standing()));
   }
   return absl::StrJoin(parts, "  ");
+}
+
+std::string BackfillStep(const v1::Backfill& backfill) {
+  const int64_t tenth =
+      backfill.rows_total() == 0 ? 0 : 10 * backfill.rows_done() / backfill.rows_total();
+  return absl::StrCat(tenth, "/", backfill.standing());
 }
 
 std::string BackfillLine(const v1::Backfill& backfill) {
@@ -123,7 +132,6 @@ std::string BackfillText(const v1::Backfill& b) {
                        b.batch_rows() > 0 ? absl::StrCat(", ", b.batch_rows(), " rows each")
                                           : std::string()));
   AddLine(&text, "by", absl::StrJoin(b.holders(), ", "));
-  if (b.has_lag()) AddLine(&text, "lag", DurationText(convert::FromProto(b.lag())));
   if (b.settings() != "{}") AddLine(&text, "settings", b.settings());
   AddLine(&text, "started by",
           b.reason().empty() ? b.actor() : absl::StrCat(b.actor(), ": ", b.reason()));

@@ -59,7 +59,7 @@ absl::StatusOr<int> RunPlan(Context& context, const Arguments& arguments) {
     Print(context.console, plan, arguments.Has("--sql"));
     SayUnknown(context, MigrationsDirectory(arguments), plan.head());
   }
-  const bool pending = !ToRun(plan).empty();
+  const bool pending = HasWork(plan);
   return pending && arguments.Has("--detailed-exitcode") ? kExitChanges : kExitDone;
 }
 

@@ -38,7 +38,7 @@ class DirectUpgrade : public UpgradeTarget {
   // This process leads since before the plan was made: where nothing was to do, nothing is, and no
   // operation is left behind to say so.
   absl::StatusOr<v1::Operation> Start(const v1::StartUpgradeRequest& request) override {
-    if (!ToRun(plan_).empty()) return direct_.Start(request);
+    if (HasWork(plan_)) return direct_.Start(request);
     v1::Operation operation;
     operation.set_kind(v1::OPERATION_KIND_UPGRADE);
     operation.set_state(v1::OPERATION_STATE_SUCCEEDED);

@@ -6,6 +6,7 @@
 #include "absl/strings/strip.h"
 #include "lockstep/v1/operation.grpc.pb.h"
 
+#include "ctl/backfill_view.h"
 #include "ctl/errors.h"
 #include "ctl/lock_view.h"
 #include "ctl/output.h"
@@ -20,6 +21,10 @@ namespace {
 
 // Changes whenever a log without a terminal deserves a new line.
 std::string StepOf(const v1::Operation& operation) {
+  if (operation.has_backfill()) {
+    return absl::StrCat(operation.state(), "/", operation.backfill().name(), "/",
+                        BackfillStep(operation.backfill()));
+  }
   return absl::StrCat(operation.state(), "/", operation.running().version(), "/",
                       operation.running().holder(), "/", operation.running().activity(), "/",
                       operation.waiting_for(), "/", InTheWay(operation.running().lock_wait()));
@@ -162,6 +167,11 @@ std::string ProgressLine(const v1::Operation& operation, absl::Duration since) {
   if (paused) {
     return absl::StrCat("paused at ", operation.applied(), " of ", operation.target(),
                         "; `lockstep operations resume ", operation.operation_id(), "` goes on");
+  }
+  if (operation.has_backfill() && operation.state() == v1::OPERATION_STATE_RUNNING) {
+    const std::string progress = BackfillProgress(operation.backfill());
+    return absl::StrCat("waiting for backfill ", operation.backfill().name(),
+                        progress.empty() ? "" : "  ", progress);
   }
   if (!operation.waiting_for().empty()) return absl::StrCat("waiting: ", operation.waiting_for());
   if (operation.state() == v1::OPERATION_STATE_RUNNING) {

@@ -27,7 +27,8 @@ std::string Notes(const v1::PlannedMigration& migration) {
     add(migration.blocked_by().empty() ? "left waiting"
                                        : absl::StrCat("left waiting: ", migration.blocked_by()));
   } else if (!migration.blocked_by().empty()) {
-    add(absl::StrCat("blocked: ", migration.blocked_by()));
+    add(migration.waits() ? migration.blocked_by()
+                          : absl::StrCat("blocked: ", migration.blocked_by()));
   }
   if (!migration.transactional()) add("outside a transaction");
   if (!migration.waits_for().empty() && migration.blocked_by().empty()) {
@@ -37,6 +38,7 @@ std::string Notes(const v1::PlannedMigration& migration) {
 }
 
 Tone ToneOf(const v1::PlannedMigration& migration) {
+  if (migration.waits()) return Tone::kWarning;
   if (!migration.blocked_by().empty()) return Tone::kBad;
   return migration.left_waiting() ? Tone::kWarning : Tone::kPlain;
 }
@@ -66,9 +68,14 @@ const v1::PlannedMigration* BlockedStep(const v1::PlanUpgradeResponse& plan) {
   return nullptr;
 }
 
+bool HasWork(const v1::PlanUpgradeResponse& plan) {
+  const v1::PlannedMigration* blocked = BlockedStep(plan);
+  return !ToRun(plan).empty() || (blocked != nullptr && blocked->waits());
+}
+
 absl::Status CheckBlocked(const v1::PlanUpgradeResponse& plan) {
   const v1::PlannedMigration* blocked = BlockedStep(plan);
-  if (blocked == nullptr || !ToRun(plan).empty()) return absl::OkStatus();
+  if (blocked == nullptr || HasWork(plan)) return absl::OkStatus();
   const std::string name = absl::StrCat(blocked->ref().version(), " ", blocked->ref().title());
   base::ErrorInfo info{
       .reason = "BLOCKED",
@@ -83,15 +90,18 @@ absl::Status CheckBlocked(const v1::PlanUpgradeResponse& plan) {
 std::string PlanSummary(const v1::PlanUpgradeResponse& plan) {
   const std::vector<int32_t> versions = ToRun(plan);
   const v1::PlannedMigration* blocked = BlockedStep(plan);
+  const std::string where =
+      blocked == nullptr
+          ? ""
+          : absl::StrCat(blocked->waits() ? "waits at " : "blocked at ", blocked->ref().version());
   if (versions.empty()) {
-    return blocked != nullptr ? absl::StrCat("blocked at ", blocked->ref().version())
-                              : absl::StrCat("up to date at ", plan.applied());
+    return blocked != nullptr ? where : absl::StrCat("up to date at ", plan.applied());
   }
   const int32_t reached = blocked != nullptr ? versions.back() : plan.target();
-  return absl::StrCat(
-      plan.applied(), " -> ", std::max(reached, plan.applied()), ": ",
-      Count(static_cast<int64_t>(versions.size()), "migration"), " ", VersionRange(versions),
-      blocked == nullptr ? "" : absl::StrCat(", then blocked at ", blocked->ref().version()));
+  return absl::StrCat(plan.applied(), " -> ", std::max(reached, plan.applied()), ": ",
+                      Count(static_cast<int64_t>(versions.size()), "migration"), " ",
+                      VersionRange(versions),
+                      blocked == nullptr ? "" : absl::StrCat(", then ", where));
 }
 
 std::string PlanTable(const v1::PlanUpgradeResponse& plan, const Style& style, int width) {
@@ -133,7 +143,7 @@ std::vector<std::string> PlanWarnings(const v1::PlanUpgradeResponse& plan) {
   if (const v1::PlannedMigration* blocked = BlockedStep(plan); blocked != nullptr) {
     warnings.push_back(
         Sanitize(absl::StrCat("note: ", blocked->ref().version(), " ", blocked->ref().title(),
-                              " is blocked: ", blocked->blocked_by())));
+                              blocked->waits() ? " " : " is blocked: ", blocked->blocked_by())));
   }
   return warnings;
 }

@@ -20,11 +20,16 @@ std::vector<int32_t> LeftWaiting(const v1::PlanUpgradeResponse& plan);
 // The migration that ends the plan because it cannot run; null without one.
 const v1::PlannedMigration* BlockedStep(const v1::PlanUpgradeResponse& plan);
 
-// FAILED_PRECONDITION (BLOCKED) when nothing can run and something is blocked.
+// Whether an upgrade would do anything: something runs, or it waits for a backfill and goes on
+// then.
+bool HasWork(const v1::PlanUpgradeResponse& plan);
+
+// FAILED_PRECONDITION (BLOCKED) when nothing can run and something is blocked that does not end by
+// itself.
 absl::Status CheckBlocked(const v1::PlanUpgradeResponse& plan);
 
 // "12 -> 16: 4 migrations (13..16)", "12 -> 14: 2 migrations (13..14), then blocked at 15",
-// "blocked at 13", or "up to date at 16".
+// "blocked at 13", "waits at 13", or "up to date at 16".
 std::string PlanSummary(const v1::PlanUpgradeResponse& plan);
 
 // One line a migration; "" when nothing runs and nothing is left waiting.

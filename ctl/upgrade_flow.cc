@@ -23,11 +23,11 @@ namespace {
 void ShowPlan(Console& console, const v1::PlanUpgradeResponse& plan) {
   if (!console.talks()) return;
   // The table belongs to the question; a log needs the summary only.
-  if (console.options().can_ask && !ToRun(plan).empty()) {
+  if (console.options().can_ask && HasWork(plan)) {
     console.Error(PlanTable(plan, console.err_style(), console.options().err_width));
   }
   // With nothing to do the result says it.
-  if (!ToRun(plan).empty()) console.Say(PlanSummary(plan));
+  if (HasWork(plan)) console.Say(PlanSummary(plan));
   for (const std::string& warning : PlanWarnings(plan)) console.Say(warning);
 }
 
@@ -62,14 +62,15 @@ std::optional<bool> Transactional(const v1::PlanUpgradeResponse& plan, int32_t v
 
 // "applied 16 (16 migrations in 1.2 s)".
 std::string Success(const v1::Operation& operation, const v1::PlanUpgradeResponse& plan) {
-  const auto count = static_cast<int64_t>(ToRun(plan).size());
-  if (count == 0) return absl::StrCat("up to date at ", operation.applied());
+  if (!HasWork(plan)) return absl::StrCat("up to date at ", operation.applied());
   const absl::Duration took =
       convert::FromProto(operation.ended_at()) - convert::FromProto(operation.created_at());
   // An operation that a repeated request id found again may have begun before this plan.
-  const std::string migrations = operation.start_version() == plan.applied()
-                                     ? absl::StrCat(Count(count, "migration"), " ")
-                                     : "";
+  // One that waited for a backfill ran more than the plan could tell.
+  const auto count = static_cast<int64_t>(ToRun(plan).size());
+  const v1::PlannedMigration* const blocked = BlockedStep(plan);
+  const bool all = operation.start_version() == plan.applied() && blocked == nullptr;
+  const std::string migrations = all ? absl::StrCat(Count(count, "migration"), " ") : "";
   return absl::StrCat("applied ", operation.applied(), " (", migrations, "in ", DurationText(took),
                       ")");
 }
@@ -112,7 +113,7 @@ absl::StatusOr<int> RunUpgradeFlow(
   RETURN_IF_ERROR(CheckBlocked(plan));
   RETURN_IF_ERROR(check(plan));
   ShowPlan(context.console, plan);
-  if (!ToRun(plan).empty() && !arguments.Has("--yes")) {
+  if (HasWork(plan) && !arguments.Has("--yes")) {
     RETURN_IF_ERROR(Confirm(context, "Start it?"));
   }
   // Started also when there is nothing to do: the coordinator is the judge, and a repeated request

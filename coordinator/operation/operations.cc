@@ -62,6 +62,18 @@ absl::Status CheckBlocked(const Plan& plan, const std::vector<BackfillRow>& back
   return absl::OkStatus();
 }
 
+// The backfill that an upgrade waits for while no run of it is in flight.
+absl::StatusOr<std::optional<BackfillRow>> ReadWaitedFor(postgres::Connection& connection,
+                                                         const ChainRow& chain,
+                                                         const OperationRow& row) {
+  ASSIGN_OR_RETURN(const auto backfills, ReadBackfills(connection));
+  const bool any = std::any_of(backfills.begin(), backfills.end(),
+                               [](const BackfillRow& b) { return b.state != "done"; });
+  if (!any) return std::nullopt;
+  ASSIGN_OR_RETURN(auto pending, ReadPending(connection));
+  return WaitedFor(MakePlan({chain, std::move(pending)}, row.target, row.contracts), backfills);
+}
+
 absl::string_view NameOf(RunOutcome outcome) {
   switch (outcome) {
     case RunOutcome::kSucceeded:
@@ -122,6 +134,8 @@ absl::StatusOr<PlannedUpgrade> Operations::PlanUpgrade(Version target, bool cont
     Strengthen(planned.review, &pending_rows);
     planned.plan = MakePlan({chain, std::move(pending_rows)}, target, contracts);
     planned.digest = PlanDigest(planned.plan, chain.head_hash);
+    ASSIGN_OR_RETURN(const auto backfills, ReadBackfills(*connection));
+    ExplainNeeds(backfills, &planned.plan);
     return absl::OkStatus();
   }));
   for (const Member& member : options_.fleet->Members()) {
@@ -199,7 +213,12 @@ absl::StatusOr<OperationView> Operations::Describe(postgres::Connection& connect
                            : view.contract->step.why;
   }
   const auto held = options_.lessor->held();
-  if (!held.has_value() || held->lease.operation != row.operation_id) return view;
+  if (!held.has_value() || held->lease.operation != row.operation_id) {
+    if (row.kind == OperationKind::kUpgrade) {
+      ASSIGN_OR_RETURN(view.backfill, ReadWaitedFor(connection, chain, row));
+    }
+    return view;
+  }
   view.held = held;
   view.running_for = options_.clock->SinceBoot() - held->since;
   const Version running = held->progress.version == 0 ? held->lease.first : held->progress.version;

@@ -54,6 +54,7 @@ struct OperationView {
   std::string running_title;
   absl::Duration running_for;
   std::optional<ContractState> contract;  // Of a contract that has not ended.
+  std::optional<BackfillRow> backfill;    // The needed one that an upgrade waits for.
   std::vector<AttemptRow> attempts;  // The newest, newest first; only where they were asked for.
 };
 

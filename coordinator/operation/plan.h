@@ -22,7 +22,8 @@ enum class StepKind {
 struct PlanStep {
   PendingMigration migration;
   StepKind kind = StepKind::kRun;
-  std::string why;  // For kBlocked and kLeftWaiting.
+  std::string why;     // For kBlocked and kLeftWaiting.
+  bool waits = false;  // For kBlocked: what is in the way ends by itself, and an upgrade waits.
 };
 
 struct Plan {

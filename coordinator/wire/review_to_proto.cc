@@ -133,6 +133,7 @@ v1::PlanUpgradeResponse ToProto(const PlannedUpgrade& planned) {
     migration->set_transactional(m.transactional);
     migration->set_left_waiting(step.kind == StepKind::kLeftWaiting);
     if (step.kind != StepKind::kRun) migration->set_blocked_by(step.why);
+    migration->set_waits(step.waits);
     for (const Version contract : m.waits_for) migration->add_waits_for(contract);
     AddReview(planned.review, &bytes_left, *migration);
   }

@@ -249,6 +249,7 @@ v1::Operation ToProto(const OperationView& view) {
     *proto.mutable_terminate_idle_blockers() = ToProto(*row.terminate_idle);
   }
   if (view.contract.has_value()) *proto.mutable_contract() = ToProto(*view.contract);
+  if (view.backfill.has_value()) *proto.mutable_backfill() = ToProto(*view.backfill);
   return proto;
 }
 

@@ -56,6 +56,48 @@ TEST(Needs, NothingIsNeededOfAJobThatIsDone) {
   EXPECT_FALSE(NeedOf(contract, {Job("failed")}).has_value()) << "it waits for the contract first";
 }
 
+Plan PlanOf(const std::vector<PendingMigration>& pending) {
+  return MakePlan({.chain = {.applied = 4, .head = 6}, .pending = pending}, 0, false);
+}
+
+TEST(Needs, APlanSaysHowManyRowsAreLeftAndWhereToLook) {
+  BackfillRow failed = Job("failed");
+  failed.rows_left = 12;
+  failed.left_sample = "(17) (31)";
+  failed.look = "SELECT id FROM t";
+  Plan plan = PlanOf({Needing("fill")});
+  ExplainNeeds({failed}, &plan);
+  EXPECT_EQ(plan.steps[0].kind, StepKind::kBlocked);
+  EXPECT_FALSE(plan.steps[0].waits);
+  EXPECT_EQ(plan.steps[0].why,
+            "needs backfill fill, which failed: its verification found 12 rows left, (17) (31); "
+            "look at them: SELECT id FROM t; then `lockstep backfill start fill`");
+}
+
+TEST(Needs, APlanThatOnlyHasToWaitSaysSo) {
+  Plan plan = PlanOf({Needing("fill")});
+  ExplainNeeds({Job("running")}, &plan);
+  EXPECT_TRUE(plan.steps[0].waits);
+  EXPECT_EQ(plan.steps[0].why, "waits for backfill fill: 61 % of 1000 rows");
+  Plan free = PlanOf({{.version = 5, .phase = sql::Phase::kExpand}});
+  ExplainNeeds({Job("running")}, &free);
+  EXPECT_EQ(free.steps[0].why, "");
+}
+
+TEST(Needs, TheBackfillThatIsWaitedForIsKnownOnceNothingElseCanRun) {
+  const std::vector<BackfillRow> jobs = {Job("running")};
+  const auto waited = WaitedFor(PlanOf({Needing("fill")}), jobs);
+  ASSERT_TRUE(waited.has_value());
+  EXPECT_EQ(waited->name, "fill");
+  PendingMigration later = Needing("fill");
+  later.version = 6;
+  EXPECT_FALSE(
+      WaitedFor(PlanOf({{.version = 5, .phase = sql::Phase::kExpand}, later}), jobs).has_value())
+      << "version 5 can run";
+  EXPECT_FALSE(WaitedFor(PlanOf({Needing("fill")}), {Job("failed")}).has_value());
+  EXPECT_FALSE(WaitedFor(PlanOf({}), jobs).has_value());
+}
+
 TEST(Due, AnUpgradeStartsThoseWhoseVersionItReached) {
   const std::vector<PendingMigration> pending = {Needing("fill")};
   OperationRow upgrade{.operation_id = "op", .target = 6};

@@ -26,6 +26,9 @@ v1::Backfill Running() {
 
 TEST(BackfillView, ProgressIsABarWithWhatIsKnown) {
   EXPECT_EQ(BackfillProgress(Running()), "█████░░░░░  51 %  5100 of 10000 rows  2300/s  eta 2.0 s");
+  v1::Backfill behind = Running();
+  *behind.mutable_lag() = convert::ToProto(absl::Milliseconds(300));
+  EXPECT_THAT(BackfillProgress(behind), HasSubstr("  eta 2.0 s  lag 300 ms"));
   EXPECT_EQ(BackfillProgress(v1::Backfill()), "");
   EXPECT_EQ(ProgressBar(0), "░░░░░░░░░░");
   EXPECT_EQ(ProgressBar(2), "██████████");

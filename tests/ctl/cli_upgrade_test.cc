@@ -116,6 +116,34 @@ TEST_F(Upgrade, ShowsWhatItWaitsFor) {
   EXPECT_THAT(Run().err, HasSubstr("waiting: no agent with --migrate-database is connected\n"));
 }
 
+TEST_F(Upgrade, ShowsHowFarTheBackfillIsThatItWaitsFor) {
+  fake_.watch_operation = [this](auto*, auto* writer) {
+    v1::Operation waiting = RunningOperation(2);
+    waiting.set_waiting_for("version 2 waits for backfill fill: 51 % of 10000 rows");
+    v1::Backfill& backfill = *waiting.mutable_backfill();
+    backfill.set_name("fill");
+    backfill.set_state("running");
+    backfill.set_rows_total(10'000);
+    backfill.set_rows_per_second(2300);
+    backfill.mutable_eta()->set_seconds(2);
+    backfill.mutable_lag()->set_seconds(1);
+    for (const int rows : {5100, 5200, 6100}) {
+      backfill.set_rows_done(rows);
+      Send(writer, waiting);
+    }
+    backfill.set_standing("replica: it is behind");
+    Send(writer, waiting);
+    Send(writer, end_);
+    return absl::OkStatus();
+  };
+  const std::string err = Run().err;
+  EXPECT_THAT(err, HasSubstr("waiting for backfill fill  █████░░░░░  51 %  5100 of 10000 rows  "
+                             "2300/s  eta 2.0 s  lag 1.0 s\n"));
+  EXPECT_THAT(err, Not(HasSubstr("5200 of"))) << "a line each ten percent";
+  EXPECT_THAT(err, HasSubstr("6100 of"));
+  EXPECT_THAT(err, HasSubstr("stands still: replica: it is behind\n"));
+}
+
 TEST_F(Upgrade, NamesTheContractsThatWait) {
   end_.add_contracts_waiting(1);
   const CommandResult result = Run();

@@ -10,8 +10,10 @@ namespace {
 
 using ::lockstep::testing::IsOk;
 using ::lockstep::testing::StatusIs;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 v1::PlannedMigration* Add(v1::PlanUpgradeResponse& plan, int version, const char* title,
                           v1::Phase phase) {
@@ -76,6 +78,21 @@ TEST(CheckBlocked, RefusesAPlanThatCannotBegin) {
   Add(plan, 16, "use_runs", v1::PHASE_EXPAND)->set_blocked_by("needs backfill x");
   EXPECT_EQ(PlanSummary(plan), "blocked at 16");
   EXPECT_THAT(CheckBlocked(plan), StatusIs(absl::StatusCode::kFailedPrecondition, "BLOCKED"));
+}
+
+// The upgrade waits for it and goes on: nobody has to be turned away.
+TEST(PlanSummary, WhatEndsByItselfIsWaitedForAndNoBlock) {
+  v1::PlanUpgradeResponse plan;
+  plan.set_applied(15);
+  v1::PlannedMigration* const step = Add(plan, 16, "use_runs", v1::PHASE_EXPAND);
+  step->set_blocked_by("waits for backfill x: 40 % of 1000 rows");
+  step->set_waits(true);
+  EXPECT_TRUE(HasWork(plan));
+  EXPECT_THAT(CheckBlocked(plan), IsOk());
+  EXPECT_EQ(PlanSummary(plan), "waits at 16");
+  EXPECT_THAT(PlanWarnings(plan),
+              Contains("note: 16 use_runs waits for backfill x: 40 % of 1000 rows"));
+  EXPECT_THAT(PlanTable(plan, Style(false), 0), Not(HasSubstr("blocked")));
 }
 
 TEST(PlanWarnings, SaysWhenNobodyCanApply) {

@@ -83,12 +83,50 @@ TEST(Backfills, WhatNeedsOneWhoseVerificationFailedIsBlockedWithTheRowsLeft) {
       << upgrade.err;
   const CommandResult blocked = cluster.Ctl({"upgrade", "--yes"});
   EXPECT_EQ(blocked.exit->code, 5);
-  EXPECT_TRUE(absl::StrContains(blocked.err, "`lockstep backfill get fill_runs` says why"))
+  EXPECT_TRUE(absl::StrContains(blocked.err, "its verification found 10 rows left")) << blocked.err;
+  EXPECT_TRUE(absl::StrContains(blocked.err, "SELECT id FROM orders WHERE runs = 0"))
       << blocked.err;
+  const auto planned = cluster.Json({"plan"});
+  const std::string why = planned["migrations"][0]["blockedBy"];
+  EXPECT_TRUE(absl::StrContains(why, "10 rows left")) << planned;
+  EXPECT_TRUE(absl::StrContains(why, "SELECT id FROM orders WHERE runs = 0")) << planned;
   EXPECT_EQ(cluster.db().Scalar("SELECT applied FROM lockstep.chain"), "2");
   const CommandResult get = cluster.Ctl({"backfill", "get", "fill_runs"});
   EXPECT_TRUE(absl::StrContains(get.out, "10 rows left")) << get.out;
   EXPECT_TRUE(absl::StrContains(get.out, "(100)")) << get.out;
+}
+
+// What `upgrade` and `operations watch` tell while they wait is what the job itself tells.
+TEST(Backfills, WhoeverFollowsAnUpgradeSeesHowFarTheJobIsThatItWaitsFor) {
+  Cluster cluster;
+  WriteOrders(cluster, absl::StrCat("-- lockstep:rate 300\n", kFill));
+  cluster.StartCoordinator();
+  auto agent = cluster.StartAgent({.migrate = true});
+  FillOrders(cluster, 20'000);
+  const auto upgrade = cluster.StartCtl({"upgrade", "--yes"});
+  ASSERT_TRUE(upgrade->WaitForOutput("waiting for backfill fill_runs")) << upgrade->stderr_text();
+  Calm(cluster);
+  ASSERT_TRUE(upgrade->WaitForOutput("of 20000 rows")) << upgrade->stderr_text();
+  const std::string operation =
+      cluster.db().Scalar("SELECT operation_id FROM lockstep.operation WHERE state = 'running'");
+  // A follower, which came later, gets the fields; also the plan says that it only has to wait.
+  const auto watch = cluster.StartCtl({"operations", "watch", operation, "-o", "jsonl"});
+  ASSERT_TRUE(watch->WaitForOutput("\"rowsPerSecond\":[0-9]")) << watch->stdout_text();
+  const auto shown = cluster.Json({"operations", "get", operation})["backfill"];
+  EXPECT_EQ(shown["name"], "fill_runs") << shown;
+  EXPECT_EQ(shown["rowsTotal"], "20000") << shown;
+  EXPECT_TRUE(shown.contains("eta")) << shown;
+  const auto planned = cluster.Json({"plan"});
+  EXPECT_EQ(planned["migrations"][0]["waits"], true) << planned;
+  ASSERT_EQ(cluster.Ctl({"backfill", "pause", "fill_runs"}).exit->code, 0);
+  EXPECT_TRUE(upgrade->WaitForOutput("stands still: it is paused")) << upgrade->stderr_text();
+  EXPECT_TRUE(watch->WaitForOutput("\"standing\":\"it is paused\"")) << watch->stdout_text();
+  EXPECT_TRUE(absl::StrContains(cluster.Ctl({"status"}).out, "waiting for backfill fill_runs"));
+  ASSERT_EQ(cluster.Ctl({"backfill", "rate", "fill_runs", "--rate", "0"}).exit->code, 0);
+  ASSERT_EQ(cluster.Ctl({"backfill", "resume", "fill_runs"}).exit->code, 0);
+  EXPECT_EQ(upgrade->Wait(absl::Minutes(3)), ExitStatus{}) << upgrade->stderr_text();
+  EXPECT_EQ(watch->Wait(), ExitStatus{}) << watch->stderr_text();
+  EXPECT_EQ(cluster.db().Scalar("SELECT applied FROM lockstep.chain"), "3");
 }
 
 TEST(Backfills, TheVerbsHoldItAndChangeHowItRuns) {
