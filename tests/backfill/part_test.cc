@@ -218,6 +218,34 @@ TEST(BackfillPart, ATokenThatWasTakenAwayCommitsNothingMore) {
   EXPECT_EQ(db.Scalar("SELECT min(v) || ' ' || max(v) FROM t"), "1 1");
 }
 
+// It begins no batch, so only its signs of life can tell it.
+TEST(BackfillPart, AHolderThatStandsStillFindsOutThatItsPartWasTaken) {
+  for (const bool paused : {true, false}) {
+    BackfillDatabase db;
+    MakeTable(db, 5000);
+    db.Publish("fill", kFill);
+    db.Start("fill", false, R"({"rate": 300})");
+    ASSERT_EQ(db.Run(*db.Grant()).outcome, PartOutcome::kDone);  // Prepare.
+    const auto part = db.Grant();
+    ASSERT_TRUE(part.has_value());
+    PartEnd end;
+    std::thread runner([&] { end = db.Run(*part); });
+    EXPECT_TRUE(Eventually([&] { return db.Batches("fill") > 0; }));
+    if (paused) {
+      db.Hold("fill", "paused");
+    } else {
+      const auto hour = [](int from_now) {
+        return absl::FormatTime("%H:00", absl::Now() + absl::Hours(from_now), absl::UTCTimeZone());
+      };
+      db.Set("fill", absl::StrCat(R"({"window": ")", hour(6), "-", hour(7), R"("})"));
+    }
+    EXPECT_TRUE(Eventually([&] { return !db.Stands("fill").empty(); }));
+    EXPECT_TRUE(db.Revoke(*part));
+    runner.join();  // Else it would stand there for ever.
+    EXPECT_EQ(end.outcome, PartOutcome::kFenced);
+  }
+}
+
 TEST(BackfillPart, ARevokeWaitsForTheOpenBatch) {
   BackfillDatabase db;
   MakeTable(db, 100);
