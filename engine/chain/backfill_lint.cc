@@ -46,6 +46,12 @@ bool Holds(const Finding& finding, absl::string_view section, bool keyed) {
   return finding.severity != sql::Severity::kInfo && !sql::InfoOf(finding.rule).gate;
 }
 
+// Batches do not wait for their commits unless the file says `durable`.
+bool MakesCommitsLate(const JobStatement& statement) {
+  const Node set = statement.tree.statement().As("VariableSetStmt");
+  return set["name"].text() == "synchronous_commit";
+}
+
 // Why PostgreSQL cannot run `statement` as a subquery in a transaction that only reads; "" when it
 // may.
 std::string WhyNoQuery(const sql::Tree& tree) {
@@ -143,6 +149,10 @@ class JobLinter {
     for (Finding finding : analysis.findings) {
       if (!Holds(finding, section, tree_.keyed())) continue;
       if (finding.statement >= 0) finding.statement += first;
+      if (finding.rule == Rule::kUnsafeSetting && section == "batch" && tree_.keyed() &&
+          !job_.durable && MakesCommitsLate(tree_.statements[finding.statement])) {
+        continue;
+      }
       if (finding.rule == Rule::kNonTransactionalInTransaction) {
         finding.severity = sql::Severity::kError;  // Nobody cuts a job into parts.
       }

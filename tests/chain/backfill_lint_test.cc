@@ -189,6 +189,12 @@ TEST(BackfillLint, LocksAreJudgedAsInAMigration) {
   EXPECT_EQ(refused[0].statement, 0);
 }
 
+TEST(BackfillLint, BatchesNeedNotWaitForTheirCommits) {
+  const std::string batch = Batch(absl::StrCat("SET LOCAL synchronous_commit = off;\n", kGood));
+  EXPECT_THAT(Rules(batch), IsEmpty());
+  EXPECT_THAT(Rules(absl::StrCat("-- lockstep:durable\n", batch)), ElementsAre("unsafe-setting:6"));
+}
+
 TEST(BackfillLint, TheTableAndItsKeyHaveToBeThere) {
   EXPECT_THAT(Rules("-- lockstep:after 1\n-- lockstep:table order\n-- lockstep:key id\n"
                     "-- lockstep:section batch\nSELECT $2;"),
