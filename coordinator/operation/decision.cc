@@ -281,6 +281,25 @@ bool IsMove(const Decision& decision) {
   return decision.kind != Kind::kNothing && decision.kind != Kind::kWait;
 }
 
+// Whether a run of the contract's operation is out: its own, or one of its contract that is nobody
+// else's any more.
+bool IsRunOfContractOut(const DriverView& view) {
+  if (!view.lease.held && !view.lease.revoking) return false;
+  if (view.lease.operation == view.contract->operation.operation_id) return true;
+  return view.lease.last == view.contract->facts.version &&
+         FindOperation(view, view.lease.operation) == nullptr;
+}
+
+// The end of a contract lifts its barrier. It waits for a run of its own and for nothing else:
+// neither for what the upgrade does next, nor for what is left of one.
+std::optional<Decision> EndOfContract(const DriverView& view, const std::vector<Member>& members,
+                                      absl::Duration now) {
+  if (!view.contract.has_value() || IsRunOfContractOut(view)) return std::nullopt;
+  Decision decision = DecideContract(view, members, now, /*may_grant=*/false);
+  if (decision.kind != Kind::kEnd) return std::nullopt;
+  return decision;
+}
+
 // Both wait: one decision that says for what each of them.
 Decision BothWait(const Decision& upgrade, const Decision& contract) {
   if (upgrade.kind == Kind::kNothing && contract.kind == Kind::kNothing) return {};
@@ -290,10 +309,26 @@ Decision BothWait(const Decision& upgrade, const Decision& contract) {
           .retry_in = std::min(upgrade.retry_in, contract.retry_in)};
 }
 
+// While a run that was taken back is not settled, or not carried to its end.
+Decision DecideAfterRevoke(const DriverView& view, const std::vector<Member>& members,
+                           absl::Duration now) {
+  const bool upgrade_ends = view.operation.has_value() &&
+                            view.operation->state == OperationState::kCancelling &&
+                            CarrierOf(view) != &*view.operation;
+  if (upgrade_ends) return Cancelled(*view.operation);
+  const Decision settle = DecideRevoking(view, members, now);
+  if (settle.kind != Kind::kWait) return settle;
+  if (!view.contract.has_value() || IsRunOfContractOut(view)) return BothWait(settle, settle);
+  const Decision contract = DecideContract(view, members, now, /*may_grant=*/false);
+  return IsMove(contract) ? contract : BothWait(settle, contract);
+}
+
 }  // namespace
 
 Decision Decide(const DriverView& view, const std::vector<Member>& members, bool lease_overdue,
                 absl::Duration now) {
+  const std::optional<Decision> end = EndOfContract(view, members, now);
+  if (end.has_value()) return *end;
   const bool of_contract =
       view.contract.has_value() && view.lease.operation == view.contract->operation.operation_id;
   if (view.lease.held) {
@@ -310,11 +345,7 @@ Decision Decide(const DriverView& view, const std::vector<Member>& members, bool
     both.why = absl::StrCat("contract ", view.lease.last, " is being applied");
     return both;
   }
-  if (view.lease.revoking) {
-    const Decision settle = DecideRevoking(view, members, now);
-    if (IsMove(settle) || settle.kind == Kind::kNothing) return settle;
-    return BothWait(settle, settle);
-  }
+  if (view.lease.revoking) return DecideAfterRevoke(view, members, now);
   const Decision upgrade = DecideUpgrade(view, members, now);
   if (IsMove(upgrade)) return upgrade;
   const Decision contract = DecideContract(view, members, now, /*may_grant=*/true);

@@ -1,7 +1,8 @@
-// The barrier of a contract operation: whom it keeps out, whose it is, when it goes. And who is in the
-// way of a contract: sessions, and connections that no session answers for.
+// The barrier of a contract operation: whom it keeps out, whose it is, when it goes. And who is in
+// the way of a contract: sessions, and connections that no session answers for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <random>
 
 #include "absl/strings/str_cat.h"
 
@@ -30,9 +31,8 @@ class BarrierTest : public ::testing::Test {
  protected:
   // Expand 1 has run, contracts 2 and 3 wait.
   BarrierTest() {
-    lockstep_.Publish({{},
-                       {.phase = "contract", .touches = {{"users.email"}}},
-                       {.phase = "contract"}});
+    lockstep_.Publish(
+        {{}, {.phase = "contract", .touches = {{"users.email"}}}, {.phase = "contract"}});
     lockstep_.Run(1, 1);
   }
 
@@ -54,8 +54,9 @@ class BarrierTest : public ::testing::Test {
     return coordinator::SetBarrier(lockstep_.admin(), lockstep_.leader(), operation);
   }
   void End(const std::string& operation, OperationState state) {
-    EXPECT_THAT(coordinator::EndContract(lockstep_.admin(), lockstep_.leader(), operation, state, {}),
-                IsOkAndHolds(true));
+    EXPECT_THAT(
+        coordinator::EndContract(lockstep_.admin(), lockstep_.leader(), operation, state, {}),
+        IsOkAndHolds(true));
   }
   Declaration Live(const std::string& name, Version adapted_to = 0) {
     Declaration instance = lockstep_.Instance(name, 1);
@@ -94,8 +95,9 @@ TEST_F(BarrierTest, KeepsOutWhomItsContractConcernsAndNobodyElse) {
   EXPECT_EQ(refused.reason, "draining");
   EXPECT_THAT(refused.detail, ::testing::HasSubstr("ann"));
   Live("new", /*adapted_to=*/2);
-  EXPECT_EQ(lockstep_.Scalar("SELECT detail ->> 'by' FROM lockstep.event WHERE kind = 'barrier_set'"),
-            "ann");
+  EXPECT_EQ(
+      lockstep_.Scalar("SELECT detail ->> 'by' FROM lockstep.event WHERE kind = 'barrier_set'"),
+      "ann");
 }
 
 TEST_F(BarrierTest, WhoeverIsInStaysAndIsAdmittedAgain) {
@@ -164,6 +166,83 @@ TEST_F(BarrierTest, GoesWithItsOperationHoweverThatEnds) {
   EXPECT_EQ(Events("barrier_lifted"), "2");
 }
 
+TEST_F(BarrierTest, WhoLiftedItAndWhyIsKept) {
+  const auto lifted = [&](const std::string& what) {
+    return lockstep_.Scalar(absl::StrCat("SELECT detail ->> '", what,
+                                         "' FROM lockstep.event WHERE kind = 'barrier_lifted' "
+                                         "ORDER BY revision DESC LIMIT 1"));
+  };
+  const std::string id = Start(Asks("r"));
+  ASSERT_THAT(SetBarrier(id), IsOk());
+  ASSERT_THAT(coordinator::CancelOperation(lockstep_.admin(), lockstep_.leader(), id, "bob",
+                                           "rolling back"),
+              IsOk());
+  EXPECT_EQ(Barrier(), "2");  // Not before its operation has ended: a run of it may be out.
+  End(id, OperationState::kCancelled);
+  EXPECT_EQ(lifted("by"), "bob");
+  EXPECT_EQ(lifted("reason"), "rolling back");
+  EXPECT_EQ(lockstep_.Scalar("SELECT count(*) FROM lockstep.audit WHERE action = 'barrier_lifted' "
+                             "AND actor = 'bob' AND reason = 'rolling back' AND version = 2"),
+            "1");
+  // What ends it by itself is nobody's decision.
+  ASSERT_THAT(coordinator::RetryOperation(lockstep_.admin(), lockstep_.leader(), id, "ann", ""),
+              IsOk());
+  ASSERT_THAT(SetBarrier(id), IsOk());
+  ASSERT_THAT(
+      coordinator::EndContract(lockstep_.admin(), lockstep_.leader(), id, OperationState::kFailed,
+                               coordinator::RunError{.message = "too late"}),
+      IsOkAndHolds(true));
+  EXPECT_EQ(lifted("by"), "lockstep");
+  EXPECT_EQ(lifted("reason"), "too late");
+}
+
+// There is no barrier without an operation that goes on, so cancelling that one is all it takes to
+// be rid of it: whatever is asked for in whatever order.
+TEST_F(BarrierTest, AtNoTimeIsItThereWithoutItsOperation) {
+  std::mt19937 random(1);
+  const auto dice = [&](int sides) {
+    return static_cast<int>(random() % static_cast<unsigned>(sides));
+  };
+  postgres::Connection& admin = lockstep_.admin();
+  const LeaderToken& leader = lockstep_.leader();
+  std::string id;
+  int stood = 0;
+  for (int step = 0; step < 400; ++step) {
+    const int move = dice(9);
+    if (id.empty() || move == 0) {
+      const auto started =
+          coordinator::StartContractOperation(admin, leader, Asks(absl::StrCat("r", step)));
+      if (started.ok()) id = *started;
+    } else if (move == 1) {
+      (void)coordinator::PauseOperation(admin, leader, id, dice(2) == 0, "ann", "");
+    } else if (move == 2) {
+      (void)coordinator::CancelOperation(admin, leader, id, "ann", "");
+    } else if (move == 3) {
+      const auto state = dice(2) == 0 ? OperationState::kCancelled : OperationState::kFailed;
+      (void)coordinator::EndContract(admin, leader, id, state, {});
+    } else if (move == 4) {
+      (void)coordinator::RetryOperation(admin, leader, id, "ann", "");
+    } else if (move == 5) {
+      (void)coordinator::NoteQuiet(admin, leader, id, dice(2) == 0, "");
+    } else {
+      (void)coordinator::SetBarrier(admin, leader, id);
+    }
+    stood += Barrier() == "2";
+    ASSERT_EQ(
+        lockstep_.Scalar(
+            "SELECT count(*) FROM lockstep.chain c WHERE c.barrier IS NOT NULL AND NOT EXISTS "
+            "(SELECT FROM lockstep.operation o WHERE o.operation_id = c.barrier_operation "
+            "AND o.target = c.barrier AND o.state IN ('running', 'paused', 'cancelling'))"),
+        "0")
+        << "step " << step << ", move " << move;
+  }
+  EXPECT_GT(stood, 40);
+  EXPECT_LT(stood, 360);
+  (void)coordinator::CancelOperation(admin, leader, id, "ann", "");
+  (void)coordinator::EndContract(admin, leader, id, OperationState::kCancelled, {});
+  EXPECT_EQ(Barrier(), "0");
+}
+
 TEST_F(BarrierTest, AnotherOperationsEndDoesNotLiftIt) {
   ASSERT_THAT(SetBarrier(Start(Asks("r"))), IsOk());
   const auto upgrade = coordinator::StartOperation(lockstep_.admin(), lockstep_.leader(),
@@ -189,9 +268,9 @@ TEST_F(BarrierTest, ItsContractLiftsItAndTheEndOfTheOperationHasNothingToLift) {
 
 TEST_F(BarrierTest, ContractsAndUpgradesEachHaveTheirOwnSlot) {
   const std::string contract = Start(Asks("c"));
-  EXPECT_THAT(coordinator::StartContractOperation(lockstep_.admin(), lockstep_.leader(),
-                                                  Asks("c2", 3)),
-              StatusIs(StatusCode::kAborted, "OPERATION_IN_PROGRESS"));
+  EXPECT_THAT(
+      coordinator::StartContractOperation(lockstep_.admin(), lockstep_.leader(), Asks("c2", 3)),
+      StatusIs(StatusCode::kAborted, "OPERATION_IN_PROGRESS"));
   const auto upgrade = coordinator::StartOperation(lockstep_.admin(), lockstep_.leader(),
                                                    {.request_id = "u", .target = 1});
   ASSERT_THAT(upgrade, IsOk());

@@ -12,8 +12,8 @@
 namespace lockstep::coordinator {
 namespace {
 
-using testing::StatusIs;
 using ::testing::HasSubstr;
+using testing::StatusIs;
 
 class ContractOperationTest : public CoordinatorTest {
  protected:
@@ -59,7 +59,9 @@ class ContractOperationTest : public CoordinatorTest {
   std::string Barrier() {
     return lockstep_.Scalar("SELECT coalesce(barrier, 0) FROM lockstep.chain");
   }
-  bool ComesToStand() { return Eventually([&] { return Barrier() == "2"; }); }
+  bool ComesToStand() {
+    return Eventually([&] { return Barrier() == "2"; });
+  }
   std::string WaitsFor(const std::string& id) {
     const auto view = operations_->Get(id);
     return view.ok() ? view->waiting_for : std::string(view.status().message());
@@ -123,7 +125,8 @@ TEST_F(ContractOperationTest, WithoutWaitingItIsRefusedAndEverybodyNamed) {
     const auto refused = operations_->StartContract(request, validate_only);
     ASSERT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition, "BLOCKED"));
     EXPECT_THAT(std::string(refused.status().message()), HasSubstr("2 of 3 instances"));
-    EXPECT_EQ(base::GetErrorInfo(refused.status())->blockers.size(), 3);  // The contract itself first.
+    EXPECT_EQ(base::GetErrorInfo(refused.status())->blockers.size(),
+              3);  // The contract itself first.
   }
   SayGoodbye(one);
   SayGoodbye(two);
@@ -131,7 +134,8 @@ TEST_F(ContractOperationTest, WithoutWaitingItIsRefusedAndEverybodyNamed) {
   const std::string id = Start(request);
   Apply(migrator_, Offer(migrator_));
   EXPECT_TRUE(ComesToBe(id, OperationState::kSucceeded));
-  EXPECT_EQ(lockstep_.Scalar("SELECT count(*) FROM lockstep.event WHERE kind = 'barrier_set'"), "0");
+  EXPECT_EQ(lockstep_.Scalar("SELECT count(*) FROM lockstep.event WHERE kind = 'barrier_set'"),
+            "0");
 }
 
 TEST_F(ContractOperationTest, UndeclaredClientsAreNamedWhenItDoesNotWaitAndWaitedForWhenItDoes) {
@@ -177,6 +181,38 @@ TEST_F(ContractOperationTest, CancelLiftsItsBarrier) {
   EXPECT_TRUE(ComesToStand());
 }
 
+TEST_F(ContractOperationTest, CancelLiftsItWhetherPausedSoakingOrInFlight) {
+  const Agent old = Live("old");
+  const std::string paused = Start(Asks());
+  ASSERT_TRUE(ComesToStand());
+  ASSERT_THAT(operations_->Pause(paused, true, "ann", ""), IsOk());
+  ASSERT_THAT(operations_->Cancel(paused, "ann", ""), IsOk());
+  EXPECT_TRUE(ComesToBe(paused, OperationState::kCancelled));
+  EXPECT_EQ(Barrier(), "0");
+
+  SayGoodbye(old);
+  ContractRequest request = Asks();
+  request.soak = absl::Hours(1);
+  request.deadline = absl::Hours(2);
+  const std::string soaking = Start(request);
+  EXPECT_TRUE(Eventually([&] { return absl::StrContains(WaitsFor(soaking), "soaks for 1h"); }))
+      << WaitsFor(soaking);
+  ASSERT_THAT(operations_->Cancel(soaking, "ann", ""), IsOk());
+  EXPECT_TRUE(ComesToBe(soaking, OperationState::kCancelled));
+  EXPECT_EQ(Barrier(), "0");
+
+  const std::string in_flight = Start(Asks());
+  const LeaseOffer offer = Offer(migrator_);
+  EXPECT_EQ(Barrier(), "2");
+  ASSERT_THAT(operations_->Cancel(in_flight, "ann", ""), IsOk());
+  EXPECT_TRUE(ComesToBe(in_flight, OperationState::kCancelled));
+  EXPECT_EQ(Barrier(), "0");
+  // The run was taken back before, so whoever is let in now keeps its shape.
+  EXPECT_EQ(Live("next").link->reason(), "ready");
+  const auto session = lockstep_.Session();
+  EXPECT_FALSE(lockstep_.ApplyOnly(*session, offer.token, 2).ok());
+}
+
 TEST_F(ContractOperationTest, ItSoaksBeforeItRuns) {
   ContractRequest request = Asks();
   request.soak = absl::Hours(1);
@@ -195,13 +231,12 @@ TEST_F(ContractOperationTest, ItSoaksBeforeItRuns) {
 TEST_F(ContractOperationTest, OneThatFailedKeepsItsBarrierAndIsTriedAgain) {
   const std::string id = Start(Asks());
   LeaseOffer offer = Offer(migrator_);
-  EXPECT_THAT(operations_->CompleteRun(migrator_.declaration.session_id, offer.token,
-                                       RunOutcome::kFailed, 0,
-                                       RunError{.version = 2,
-                                                .sqlstate = "55P03",
-                                                .message = "lock timeout",
-                                                .retryable = true}),
-              IsOk());
+  EXPECT_THAT(
+      operations_->CompleteRun(
+          migrator_.declaration.session_id, offer.token, RunOutcome::kFailed, 0,
+          RunError{
+              .version = 2, .sqlstate = "55P03", .message = "lock timeout", .retryable = true}),
+      IsOk());
   EXPECT_EQ(Barrier(), "2");
   offer = Offer(migrator_);
   EXPECT_THAT(operations_->CompleteRun(

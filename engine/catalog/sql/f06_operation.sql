@@ -41,7 +41,7 @@ BEGIN
    WHERE o.operation_id = p_operation AND o.state IN ('running', 'paused', 'cancelling');
   IF NOT FOUND THEN RETURN false; END IF;
   PERFORM lockstep.emit('operation_' || p_state, NULL, p_operation, p_error);
-  PERFORM lockstep.barrier_drop(p_operation, coalesce(p_error ->> 'message', 'its operation ' || p_state));
+  PERFORM lockstep.barrier_drop(p_operation, p_state, p_error ->> 'message');
   RETURN true;
 END $$;
 

@@ -49,19 +49,23 @@ BEGIN
   RETURN true;
 END $$;
 
--- Lifts the barrier of an operation that ends, in its transaction; does nothing to anybody else's, nor when
--- its contract has run, which lifted it.
-CREATE OR REPLACE FUNCTION lockstep.barrier_drop(p_operation text, p_why text)
+-- Lifts the barrier of an operation that ends as p_state, in its transaction; does nothing to anybody else's,
+-- nor when its contract has run, which lifted it. The event names who cancelled the operation and why.
+CREATE OR REPLACE FUNCTION lockstep.barrier_drop(p_operation text, p_state text, p_why text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE c record;
+DECLARE c record; person record;
 BEGIN
   SELECT x.barrier INTO c FROM lockstep.chain x WHERE x.barrier_operation = p_operation FOR NO KEY UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
   -- No key update: it lets more in, and need not wait for those who come in now.
   UPDATE lockstep.chain x SET barrier = NULL, barrier_owner = NULL, barrier_deadline = NULL, barrier_operation = NULL;
-  IF c.barrier IS NOT NULL THEN
-    PERFORM lockstep.emit('barrier_lifted', c.barrier, p_operation, jsonb_build_object('by', 'lockstep', 'reason', p_why));
-  END IF;
+  IF c.barrier IS NULL THEN RETURN; END IF;
+  SELECT nullif(e.detail ->> 'by', '') AS name, nullif(e.detail ->> 'reason', '') AS reason INTO person
+    FROM lockstep.event e
+   WHERE p_state = 'cancelled' AND e.kind = 'operation_cancelling' AND e.operation = p_operation
+   ORDER BY e.revision DESC LIMIT 1;
+  PERFORM lockstep.emit('barrier_lifted', c.barrier, p_operation, jsonb_build_object(
+    'by', coalesce(person.name, 'lockstep'), 'reason', coalesce(person.reason, p_why, 'its operation ' || p_state)));
 END $$;
 
 -- Notes that the contract of an operation concerns nobody from now on (p_quiet), or that somebody came
