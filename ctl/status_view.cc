@@ -62,6 +62,54 @@ std::string ExpiryLine(const v1::ClusterStatus& status, const Style& style) {
       "evict` ends them\n");
 }
 
+// Of pins and of overrides, how many have a line.
+constexpr int kMaxLines = 5;
+
+std::string LeftUntil(const google::protobuf::Timestamp& end, const v1::ClusterStatus& status) {
+  const absl::Duration left = convert::FromProto(end) - ReadAt(status);
+  return left > absl::ZeroDuration() ? absl::StrCat("ends in ", DurationText(left)) : "ends now";
+}
+
+std::string Because(const std::string& actor, const std::string& reason) {
+  return Sanitize(absl::StrCat(actor, ": ", reason));
+}
+
+// "" when all have a line.
+std::string AndMore(int total, int shown, const char* command) {
+  if (total <= shown) return "";
+  return absl::StrCat("          and ", total - shown, " more: `lockstep ", command, "`\n");
+}
+
+// What people have excepted from the rules, for a while: an override lets a contract break
+// somebody, a pin keeps one waiting although nobody runs. "" for none.
+std::string ExceptionLines(const v1::ClusterStatus& status, const Style& style) {
+  std::string text;
+  int shown = 0;
+  for (const v1::ActiveOverride& each : status.overrides()) {
+    if (shown == kMaxLines) break;
+    ++shown;
+    const std::string breaks =
+        absl::StrCat("contract ", each.contract(), " may break ", Count(each.targets(), "target"));
+    absl::StrAppend(&text, "OVERRIDE  ", Sanitize(each.override_id()), "  ",
+                    style.Paint(Tone::kBad, breaks), "  ", LeftUntil(each.expires_at(), status),
+                    "  ", Because(each.actor(), each.reason()), "\n");
+  }
+  absl::StrAppend(&text, AndMore(status.overrides_total(), shown, "audit list"));
+  shown = 0;
+  for (const v1::Pin& pin : status.pins()) {
+    if (shown == kMaxLines) break;
+    ++shown;
+    const std::string effect = pin.holds_up() == 0
+                                   ? "holds nothing up"
+                                   : absl::StrCat("holds up contract ", pin.holds_up());
+    absl::StrAppend(&text, "PIN       ", Sanitize(absl::StrCat(pin.service(), "@", pin.build())),
+                    "  ", style.Paint(pin.holds_up() == 0 ? Tone::kFaint : Tone::kWarning, effect),
+                    "  ", LeftUntil(pin.expires_at(), status), "  ",
+                    Because(pin.actor(), pin.reason()), "\n");
+  }
+  return absl::StrCat(text, AndMore(status.pins_total(), shown, "pins"));
+}
+
 // The contract that is under way beside the upgrade; "" for none.
 std::string ContractLine(const v1::ClusterStatus& status, const Style& style) {
   if (!status.has_contract()) return "";
@@ -107,8 +155,8 @@ std::string Tail(const v1::ClusterStatus& status) {
 
 std::string StatusText(const v1::ClusterStatus& status, const Style& style, int width) {
   return absl::StrCat(Heading(status), UpgradeLine(status, style), ContractLine(status, style),
-                      ExpiryLine(status, style), "\n", FleetTable(status, style, width),
-                      Tail(status));
+                      ExpiryLine(status, style), ExceptionLines(status, style), "\n",
+                      FleetTable(status, style, width), Tail(status));
 }
 
 const v1::ServiceStatus* FindService(const v1::ClusterStatus& status, const std::string& name) {

@@ -10,8 +10,8 @@
 
 namespace lockstep::ctl {
 
-// The whole picture: CLUSTER, SCHEMA and UPGRADE lines, the fleet (ctl/fleet_view.h), backfills,
-// contracts that wait. `width` 0: never cut.
+// The whole picture: CLUSTER, SCHEMA and UPGRADE lines, overrides and pins, the fleet
+// (ctl/fleet_view.h), backfills, contracts that wait. `width` 0: never cut.
 std::string StatusText(const v1::ClusterStatus& status, const Style& style, int width);
 
 // Null when no instance of it is registered.

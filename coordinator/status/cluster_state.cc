@@ -1,5 +1,6 @@
 #include "coordinator/status/cluster_state.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -9,6 +10,9 @@
 
 namespace lockstep::coordinator {
 namespace {
+
+// Of how many pins the worst are looked for.
+constexpr int kMaxPins = 1'000;
 
 std::vector<InstanceState> MergeLiveness(std::vector<SessionRow> rows, const Fleet& fleet,
                                          absl::Duration now) {
@@ -54,6 +58,19 @@ absl::Status ReadChainPart(postgres::Connection& connection, ClusterState& state
   return absl::OkStatus();
 }
 
+absl::Status ReadExceptions(postgres::Connection& connection, ClusterState& state) {
+  ASSIGN_OR_RETURN(state.pins, ReadPins(connection, {.limit = kMaxPins}));
+  const auto rank = [](const PinRow& pin) { return std::pair(pin.holds_up == 0, pin.holds_up); };
+  std::stable_sort(state.pins.begin(), state.pins.end(),
+                   [&](const PinRow& a, const PinRow& b) { return rank(a) < rank(b); });
+  state.pins_total = state.pins.size();
+  if (state.pins.size() > kMaxExceptions) state.pins.resize(kMaxExceptions);
+  ASSIGN_OR_RETURN(state.overrides, ReadActiveOverrides(connection));
+  state.overrides_total = state.overrides.size();
+  if (state.overrides.size() > kMaxExceptions) state.overrides.resize(kMaxExceptions);
+  return absl::OkStatus();
+}
+
 absl::Status ReadOperationPart(postgres::Connection& connection, Operations& operations,
                                ClusterState& state) {
   ASSIGN_OR_RETURN(const auto active, ReadActiveOperation(connection));
@@ -80,6 +97,7 @@ absl::StatusOr<ClusterState> ReadClusterState(const ClusterStateSources& sources
   RETURN_IF_ERROR(connection->InSnapshot([&]() -> absl::Status {
     RETURN_IF_ERROR(ReadChainPart(*connection, state));
     RETURN_IF_ERROR(ReadOperationPart(*connection, *sources.operations, state));
+    RETURN_IF_ERROR(ReadExceptions(*connection, state));
     ASSIGN_OR_RETURN(sessions, ReadSessions(*connection));
     return absl::OkStatus();
   }));

@@ -11,6 +11,8 @@
 
 #include "coordinator/operation/operations.h"
 #include "coordinator/status/instances.h"
+#include "coordinator/store/override_store.h"
+#include "coordinator/store/pin_store.h"
 
 namespace lockstep::coordinator {
 
@@ -21,6 +23,9 @@ struct ContractWaiting {
   std::vector<std::string> services;  // Of those whom it concerns, worst first; at most kMaxNamed.
 };
 inline constexpr size_t kMaxNamed = 10;
+
+// Of pins and of overrides, how many are told one by one.
+inline constexpr size_t kMaxExceptions = 20;
 
 struct ClusterState {
   std::string database;
@@ -36,6 +41,10 @@ struct ClusterState {
   std::vector<ContractWaiting> waiting;
   std::vector<InstanceState> instances;  // By service, then instance.
   std::vector<BackfillRow> backfills;
+  std::vector<PinRow> pins;  // Those that hold up a contract first; at most kMaxExceptions.
+  size_t pins_total = 0;
+  std::vector<OverrideRow> overrides;  // Of the most targets first; at most kMaxExceptions.
+  size_t overrides_total = 0;
   std::optional<ExpiryBrake> expiry_brake;  // While expiry is frozen, as the leader knows.
   absl::Time read_at;
 };

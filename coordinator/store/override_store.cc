@@ -25,7 +25,29 @@ constexpr char kWaits[] =
     "SELECT FROM lockstep.migration m WHERE m.version = $1 AND m.phase = 'contract' "
     "AND NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)";
 
+constexpr char kActive[] = R"sql(
+SELECT o.override_id, o.contract, count(*), extract(epoch FROM o.created_at), extract(epoch FROM o.expires_at),
+       o.actor, o.reason
+  FROM lockstep.override o JOIN lockstep.override_target t USING (override_id)
+ WHERE o.used_at IS NULL AND o.expires_at > clock_timestamp()
+   AND NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = o.contract)
+ GROUP BY o.override_id ORDER BY count(*) DESC, o.contract, o.created_at, o.override_id)sql";
+
 }  // namespace
+
+absl::StatusOr<std::vector<OverrideRow>> ReadActiveOverrides(Connection& connection) {
+  ASSIGN_OR_RETURN(const auto result, connection.Query(kActive, {}));
+  std::vector<OverrideRow> overrides;
+  for (const Row& row : result.rows) {
+    overrides.push_back({.override_id = row.Text(0),
+                         .contract = row.Int(1),
+                         .targets = row.Int(2),
+                         .created_at = TimeOf(row, 3).value_or(absl::UnixEpoch()),
+                         .expires_at = TimeOf(row, 4).value_or(absl::UnixEpoch()),
+                         .by = {.actor = row.Text(5), .reason = row.Text(6)}});
+  }
+  return overrides;
+}
 
 absl::StatusOr<OverrideLook> LookAtOverride(Connection& connection, Version contract,
                                             absl::Duration lasting) {

@@ -33,6 +33,19 @@ struct OverrideRequest {
   Decider by;
 };
 
+// One that may still be used: neither has its contract run, nor is its time over.
+struct OverrideRow {
+  std::string override_id;
+  Version contract = 0;
+  int targets = 0;
+  absl::Time created_at;
+  absl::Time expires_at;
+  Decider by;
+};
+
+// All that may still be used, those about the most targets first.
+absl::StatusOr<std::vector<OverrideRow>> ReadActiveOverrides(postgres::Connection& connection);
+
 // Whom `contract` concerns now, those of earlier overrides too, and the token for an override that
 // lasts so long. FAILED_PRECONDITION (NOT_WAITING) when it is no contract that is yet to run.
 absl::StatusOr<OverrideLook> LookAtOverride(postgres::Connection& connection, Version contract,

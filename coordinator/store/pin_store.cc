@@ -16,7 +16,8 @@ PinRow PinOf(const Row& row) {
   PinRow pin{.pin_id = row.Text(0),
              .created_at = TimeOf(row, 7).value_or(absl::UnixEpoch()),
              .expires_at = TimeOf(row, 8).value_or(absl::UnixEpoch()),
-             .by = {.actor = row.Text(9), .reason = row.Text(10)}};
+             .by = {.actor = row.Text(9), .reason = row.Text(10)},
+             .holds_up = row.IsNull(11) ? 0 : row.Int(11)};
   pin.declaration.service = row.Text(1);
   pin.declaration.build = row.Text(2);
   pin.declaration.configured = true;
@@ -26,6 +27,21 @@ PinRow PinOf(const Row& row) {
   if (!row.IsNull(6)) pin.declaration.uses = row.TextArray(6);
   return pin;
 }
+
+constexpr char kPins[] = R"sql(
+SELECT p.pin_id, p.service, p.build, p.built_for, p.needs, p.adapted_to, p.uses,
+       extract(epoch FROM p.created_at), extract(epoch FROM p.expires_at), p.actor, p.reason,
+       (SELECT min(m.version) FROM lockstep.migration m
+         WHERE m.phase = 'contract' AND lockstep.concerns(m.version, p.adapted_to, p.uses)
+           AND NOT EXISTS (SELECT FROM lockstep.history h WHERE h.version = m.version)
+           AND NOT EXISTS (SELECT FROM lockstep.override o JOIN lockstep.override_target t USING (override_id)
+                            WHERE o.contract = m.version AND o.used_at IS NULL AND o.expires_at > clock_timestamp()
+                              AND t.kind = 'pin' AND t.id = p.pin_id))
+  FROM lockstep.pin p
+ WHERE p.ended_at IS NULL AND ($2 = '' OR p.service = $2)
+   AND ($1 = '' OR (p.service, p.build, p.pin_id) > (SELECT a.service, a.build, a.pin_id
+                                                       FROM lockstep.pin a WHERE a.pin_id = $1))
+ ORDER BY p.service, p.build, p.pin_id LIMIT $3)sql";
 
 }  // namespace
 
@@ -60,13 +76,7 @@ absl::StatusOr<int> RetireBuild(Connection& connection, const LeaderToken& leade
 absl::StatusOr<std::vector<PinRow>> ReadPins(Connection& connection, const PinQuery& query) {
   ASSIGN_OR_RETURN(
       const auto result,
-      connection.Query(
-          "SELECT pin_id, service, build, built_for, needs, adapted_to, uses, "
-          "extract(epoch FROM created_at), extract(epoch FROM expires_at), actor, reason "
-          "FROM lockstep.pin WHERE ended_at IS NULL AND ($2 = '' OR service = $2) "
-          "AND ($1 = '' OR (service, build, pin_id) > (SELECT a.service, a.build, a.pin_id "
-          "FROM lockstep.pin a WHERE a.pin_id = $1)) ORDER BY service, build, pin_id LIMIT $3",
-          {Param(query.after), Param(query.service), Param(query.limit)}));
+      connection.Query(kPins, {Param(query.after), Param(query.service), Param(query.limit)}));
   std::vector<PinRow> pins;
   for (const Row& row : result.rows) pins.push_back(PinOf(row));
   return pins;

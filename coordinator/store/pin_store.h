@@ -36,6 +36,7 @@ struct PinRow {
   absl::Time created_at;
   absl::Time expires_at;
   Decider by;
+  Version holds_up = 0;  // The first contract that it does, overrides heeded; 0 for none.
 };
 
 // Pins a build, or pins it anew; durable when it returns, and it counts from then on. Returns the

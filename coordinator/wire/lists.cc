@@ -88,6 +88,19 @@ v1::Pin ToProto(const PinRow& pin) {
   *proto.mutable_expires_at() = ToProto(pin.expires_at);
   proto.set_actor(pin.by.actor);
   proto.set_reason(pin.by.reason);
+  proto.set_holds_up(pin.holds_up);
+  return proto;
+}
+
+v1::ActiveOverride ToProto(const OverrideRow& row) {
+  v1::ActiveOverride proto;
+  proto.set_override_id(row.override_id);
+  proto.set_contract(row.contract);
+  proto.set_targets(row.targets);
+  *proto.mutable_created_at() = ToProto(row.created_at);
+  *proto.mutable_expires_at() = ToProto(row.expires_at);
+  proto.set_actor(row.by.actor);
+  proto.set_reason(row.by.reason);
   return proto;
 }
 

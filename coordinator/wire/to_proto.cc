@@ -284,6 +284,10 @@ v1::ClusterStatus ToProto(const ClusterState& state, absl::Duration validity) {
   for (const BackfillRow& row : state.backfills) {
     *proto.add_backfills() = ToProto(row);
   }
+  for (const PinRow& pin : state.pins) *proto.add_pins() = ToProto(pin);
+  proto.set_pins_total(static_cast<int32_t>(state.pins_total));
+  for (const OverrideRow& row : state.overrides) *proto.add_overrides() = ToProto(row);
+  proto.set_overrides_total(static_cast<int32_t>(state.overrides_total));
   if (state.expiry_brake.has_value()) {
     v1::ExpiryBrake* const brake = proto.mutable_expiry_frozen();
     brake->set_silent(static_cast<int32_t>(state.expiry_brake->state.silent));

@@ -79,6 +79,31 @@ TEST_F(OverrideTest, LetsTheContractRunAndIsRecorded) {
   EXPECT_THAT(lockstep_.TryGrant(3, 3), kGateClosed);
 }
 
+TEST_F(OverrideTest, IsTellTaleUntilItIsUsedOrOver) {
+  const auto active = [&] {
+    const auto rows = coordinator::ReadActiveOverrides(lockstep_.admin());
+    EXPECT_THAT(rows, IsOk());
+    return rows.value_or(std::vector<coordinator::OverrideRow>());
+  };
+  Live("pod");
+  ASSERT_THAT(Make(Look().token), IsOk());
+  Pin("old");
+  ASSERT_THAT(Make(Look(3).token, 3), IsOk());
+  ASSERT_THAT(active(), SizeIs(2));
+  EXPECT_EQ(active()[0].contract, 3);  // The one about more.
+  EXPECT_EQ(active()[0].targets, 2);
+  EXPECT_EQ(active()[1].targets, 1);
+  EXPECT_EQ(active()[1].by.actor, "ann");
+  EXPECT_EQ(active()[1].by.reason, "it is stuck");
+  EXPECT_GT(active()[1].expires_at - active()[1].created_at, absl::Minutes(59));
+  ASSERT_THAT(Make(Look().token), IsOk());  // Now also for the pin.
+  lockstep_.Run(2, 2);
+  ASSERT_THAT(active(), SizeIs(1));
+  EXPECT_EQ(active()[0].contract, 3);
+  lockstep_.db().RunScript("UPDATE lockstep.override SET expires_at = clock_timestamp()");
+  EXPECT_THAT(active(), ::testing::IsEmpty());
+}
+
 TEST_F(OverrideTest, IsOfExactlyThoseThatWereShown) {
   Live("pod");
   ASSERT_THAT(Make(Look().token), IsOk());

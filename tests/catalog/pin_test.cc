@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "coordinator/store/override_store.h"
 #include "coordinator/store/pin_store.h"
 #include "coordinator/store/session_store.h"
 #include "engine/base/error_info.h"
@@ -66,6 +67,35 @@ TEST_F(PinTest, CountsAsALiveInstance) {
   EXPECT_THAT(lockstep_.TryGrant(2, 2), kGateClosed);
   EXPECT_THAT(Retire("old"), IsOkAndHolds(1));
   EXPECT_THAT(lockstep_.TryGrant(2, 2), IsOk());
+}
+
+TEST_F(PinTest, TellsTheFirstContractThatItHoldsUp) {
+  lockstep_.Publish({{.phase = "contract"}});
+  ASSERT_THAT(Pin("adapted", Build(4)), IsOk());
+  ASSERT_THAT(Pin("elsewhere", Build(0, {{"orders"}})), IsOk());
+  ASSERT_THAT(Pin("old", Build(0)), IsOk());
+  const auto held_up = [&] {
+    std::vector<Version> versions;
+    const auto pins = coordinator::ReadPins(lockstep_.admin(), {});
+    EXPECT_THAT(pins, IsOk());
+    for (const auto& pin : pins.value_or(std::vector<coordinator::PinRow>())) {
+      versions.push_back(pin.holds_up);
+    }
+    return versions;
+  };
+  // What contract 4 touches is not known: it may be the orders.
+  EXPECT_THAT(held_up(), ElementsAre(0, 4, 2));
+  const auto look = coordinator::LookAtOverride(lockstep_.admin(), 2, absl::Hours(1));
+  ASSERT_THAT(look, IsOk());
+  ASSERT_THAT(coordinator::MakeOverride(lockstep_.admin(), lockstep_.leader(),
+                                        {.contract = 2,
+                                         .lasting = absl::Hours(1),
+                                         .token = look->token,
+                                         .by = {.actor = "ann", .reason = "it is stuck"}}),
+              IsOk());
+  EXPECT_THAT(held_up(), ElementsAre(0, 4, 4));
+  lockstep_.db().RunScript("UPDATE lockstep.override SET expires_at = clock_timestamp()");
+  EXPECT_THAT(held_up(), ElementsAre(0, 4, 2));
 }
 
 TEST_F(PinTest, DoesNotHoldUpWhatDoesNotConcernIt) {

@@ -6,6 +6,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "coordinator/status/cluster_state.h"
+#include "coordinator/store/pin_store.h"
 #include "engine/base/error_info.h"
 #include "tests/coordinator/coordinator_test.h"
 
@@ -257,6 +259,32 @@ TEST_F(ContractOperationTest, WhatIsNoWaitingContractIsSaidSo) {
   }
   EXPECT_THAT(operations_->ListContracts(1),
               StatusIs(absl::StatusCode::kFailedPrecondition, "NOT_WAITING"));
+}
+
+TEST_F(ContractOperationTest, TheStateOfTheClusterTellsPinsThatHoldOneUpFirst) {
+  const LeaderToken leader = elector_->leadership().value();
+  for (const Version adapted_to : {4, 0}) {
+    Declaration declared = lockstep_.Instance("", 1);
+    declared.adapted_to = adapted_to;
+    ASSERT_THAT(PinBuild(lockstep_.admin(), leader,
+                         {.service = "service",
+                          .build = absl::StrCat("for ", 9 - adapted_to),
+                          .declared = declared,
+                          .lasting = absl::Hours(1),
+                          .by = {.actor = "ann", .reason = "the way back"}}),
+                IsOk());
+  }
+  const auto state = ReadClusterState({.database = &pool_,
+                                       .elector = elector_.get(),
+                                       .fleet = fleet_.get(),
+                                       .operations = operations_.get()});
+  ASSERT_THAT(state, IsOk());
+  EXPECT_EQ(state->pins_total, 2);
+  ASSERT_EQ(state->pins.size(), 2);
+  EXPECT_EQ(state->pins[0].declaration.build, "for 9");
+  EXPECT_EQ(state->pins[0].holds_up, 2);
+  EXPECT_EQ(state->pins[1].holds_up, 0);
+  EXPECT_EQ(state->overrides_total, 0);
 }
 
 TEST_F(ContractOperationTest, ContractsAreListedWithWhoIsInTheirWay) {

@@ -105,6 +105,40 @@ TEST(Status, ShowsOneServiceOrSaysThatThereIsNone) {
   EXPECT_EQ(json.at("status").at("services").size(), 1);
 }
 
+TEST(Status, TellsWhatIsExceptedAsTextAndAsJson) {
+  FakeCoordinator fake;
+  fake.get_status = [](const auto&, v1::GetStatusResponse* response) {
+    v1::ClusterStatus& status = *response->mutable_status();
+    status.mutable_read_at()->set_seconds(1000);
+    auto* pin = status.add_pins();
+    pin->set_service("orders");
+    pin->set_build("8d02b17");
+    pin->set_holds_up(13);
+    pin->mutable_expires_at()->set_seconds(1000 + 90);
+    pin->set_actor("ci");
+    pin->set_reason("release 42");
+    status.set_pins_total(2);
+    auto* excepted = status.add_overrides();
+    excepted->set_override_id("ov-1");
+    excepted->set_contract(13);
+    excepted->set_targets(2);
+    excepted->mutable_expires_at()->set_seconds(1000);
+    excepted->set_actor("ann");
+    excepted->set_reason("mine");
+    status.set_overrides_total(1);
+    return absl::OkStatus();
+  };
+  const std::string text = RunLockstep(fake, {"status"}).out;
+  EXPECT_THAT(text,
+              HasSubstr("OVERRIDE  ov-1  contract 13 may break 2 targets  ends now  ann: mine\n"
+                        "PIN       orders@8d02b17  holds up contract 13  ends in 1m30s  ci: "
+                        "release 42\n          and 1 more: `lockstep pins`\n"));
+  const auto json = nlohmann::json::parse(RunLockstep(fake, {"status", "-o", "json"}).out);
+  EXPECT_EQ(json.at("status").at("pins")[0].at("holdsUp"), 13);
+  EXPECT_EQ(json.at("status").at("pinsTotal"), 2);
+  EXPECT_EQ(json.at("status").at("overrides")[0].at("overrideId"), "ov-1");
+}
+
 TEST(History, CollectsAllPages) {
   FakeCoordinator fake;
   fake.list_migrations = [](const v1::ListMigrationsRequest& request, auto* response) {

@@ -102,6 +102,39 @@ TEST(StatusText, ShowsTheWholeFleetWorstFirst) {
       "1 contract waiting: lockstep contract 13\n");
 }
 
+// Worst first as the coordinator sent them, one line each, and no flood.
+TEST(StatusText, ShowsOverridesThenPinsAndHowManyMoreThereAre) {
+  v1::ClusterStatus status = Fleet();
+  EXPECT_THAT(StatusText(status, Style(false), 120), Not(HasSubstr("PIN  ")));
+  auto* excepted = status.add_overrides();
+  excepted->set_override_id("ov-1");
+  excepted->set_contract(13);
+  excepted->set_targets(1);
+  excepted->mutable_expires_at()->set_seconds(kNow + 3600);
+  excepted->set_actor("ann");
+  excepted->set_reason("it is \x1b[31mmine");
+  status.set_overrides_total(3);
+  for (int i = 0; i < 7; ++i) {
+    auto* pin = status.add_pins();
+    pin->set_service("orders");
+    pin->set_build(absl::StrCat("b", i));
+    pin->set_holds_up(i < 2 ? 13 : 0);
+    pin->mutable_expires_at()->set_seconds(i == 6 ? kNow : kNow + 86400);
+    pin->set_actor("ci");
+    pin->set_reason("release 42");
+  }
+  status.set_pins_total(21);
+  const std::string text = StatusText(status, Style(false), 120);
+  EXPECT_THAT(text, HasSubstr("OVERRIDE  ov-1  contract 13 may break 1 target  ends in "));
+  EXPECT_THAT(text, HasSubstr("ann: it is "));
+  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(text, HasSubstr("          and 2 more: `lockstep audit list`\nPIN       orders@b0  "
+                              "holds up contract 13  ends in "));
+  EXPECT_THAT(text, HasSubstr("PIN       orders@b4  holds nothing up  "));
+  EXPECT_THAT(text, Not(HasSubstr("orders@b5")));
+  EXPECT_THAT(text, HasSubstr("          and 16 more: `lockstep pins`\n\nSERVICE"));
+}
+
 TEST(StatusText, PutsTheNotesBelowTheTableOnANarrowTerminal) {
   EXPECT_THAT(StatusText(Fleet(), Style(false), 80),
               HasSubstr("SERVICE                READY  BUILD    RUNS ON  GATE         LAST SEEN\n"

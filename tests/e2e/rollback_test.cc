@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // The test's own connections to the database are of nobody's instance.
 const std::vector<std::string> kContract = {"contract", "3", "--accept-unknown", "the test itself",
@@ -152,6 +153,10 @@ TEST_F(RollbackTest, APinHoldsTheContractUpUntilItHasEnded) {
 
   EXPECT_EQ(cluster_.Ctl(kContract).exit->code, 5);
   EXPECT_THAT(cluster_.Ctl({"pins"}).out, AllOf(HasSubstr("v1"), HasSubstr("release 42")));
+  EXPECT_THAT(cluster_.Ctl({"status"}).out,
+              AllOf(HasSubstr("PIN       shop@v1  holds up contract 3  ends in "),
+                    HasSubstr(": release 42\n")));
+  EXPECT_EQ(cluster_.Status().at("status").at("pins")[0].at("holdsUp"), 3);
   EXPECT_THAT(CanDeploy({"--rollback"}).out, HasSubstr("it is pinned"));
   // The way back is open, whoever leads.
   cluster_.StartCoordinator();
@@ -202,8 +207,12 @@ TEST_F(RollbackTest, AnOverrideBreaksExactlyWhomItShowed) {
   }));
   EXPECT_EQ(cluster_.Ctl(kContract).exit->code, 5);
   ASSERT_EQ(confirm(token).exit->code, 0);
+  EXPECT_THAT(
+      cluster_.Ctl({"status"}).out,
+      AllOf(HasSubstr("  contract 3 may break 1 target  ends in "), HasSubstr(": v1 is mine\n")));
   EXPECT_EQ(cluster_.Ctl(kContract).exit->code, 0);
   EXPECT_EQ(cluster_.db().Scalar("SELECT how FROM lockstep.history WHERE version = 3"), "override");
+  EXPECT_THAT(cluster_.Ctl({"status"}).out, Not(HasSubstr("OVERRIDE")));  // It is used up.
 
   // Who was broken runs on, and nobody like it starts.
   EXPECT_EQ(first->Wait(absl::ZeroDuration()), std::nullopt);
