@@ -159,6 +159,13 @@ TEST(Golden, BlockersWide) {
   });
 }
 
+// As a terminal of 80 columns has to show it, too.
+TEST(Golden, BlockersOfFiveHundredInstances) {
+  ExpectTable("blockers-500", [](const Style& style, int width) {
+    return ContractText(samples::ContractOfMany(), style, width, /*wide=*/false);
+  });
+}
+
 TEST(Golden, Plan) {
   ExpectTable("plan", [](const Style& style, int width) {
     return PlanTable(samples::Plan(), style, width);

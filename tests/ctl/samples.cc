@@ -1,6 +1,11 @@
 #include "tests/ctl/samples.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 
 namespace lockstep::ctl::samples {
 namespace {
@@ -85,6 +90,39 @@ v1::Operation* AddOperation(v1::ListOperationsResponse& list, const std::string&
   operation->set_actor("ci@runner-4");
   operation->mutable_created_at()->set_seconds(kNow - 60);
   return operation;
+}
+
+constexpr int kMany = 500;
+
+int Counting(const v1::ConcernedGroup& group) {
+  return group.live() + group.suspect() + group.starting() + group.draining() + group.pins();
+}
+
+// kMany instances of forty builds in every state; the last four builds have left.
+std::vector<v1::ConcernedGroup> GroupsOfMany() {
+  const char* const services[] = {
+      "analytics-service", "api-gateway",          "billing-service", "collaboration-service",
+      "journey-service",   "notification-service", "platform-core",   "simulation-engine"};
+  std::vector<v1::ConcernedGroup> groups;
+  int left = kMany;
+  for (int i = 0; i < 40; ++i) {
+    v1::ConcernedGroup& group = groups.emplace_back();
+    group.set_service(services[i / 5]);
+    group.set_build(absl::StrCat(absl::Hex(0x8d02b17 + 7919 * i)));
+    group.set_adapted_to(8 + i % 5);
+    group.set_gone(3 * (i % 5));
+    if (i >= 36) continue;
+    group.set_suspect(i % 9 == 0 ? 1 + i % 4 : 0);
+    group.set_pins(i == 7 ? 1 : 0);
+    group.set_starting(i % 6 == 0 ? 1 : 0);
+    group.set_draining(i % 4 == 3 ? 2 : 0);
+    group.set_live(i < 35 ? 12 : left - Counting(group));
+    group.set_connected(group.live());
+    group.mutable_last_seen()->set_seconds(1 + i % 9);
+    group.mutable_oldest()->set_seconds(kNow - 3600 * i);
+    left -= Counting(group);
+  }
+  return groups;
 }
 
 }  // namespace
@@ -190,6 +228,36 @@ v1::ContractState Contract() {
   client->set_state("idle in transaction");
   client->mutable_oldest()->set_seconds(kNow - 600);
   client->set_query("SELECT legacy_role FROM users");
+  return contract;
+}
+
+v1::ContractState ContractOfMany() {
+  v1::ContractState contract = Contract();
+  contract.set_concerned(kMany);
+  contract.set_counting(kMany + 20);
+  for (const char* column : {"email", "name", "street", "city", "zip", "country", "phone"}) {
+    contract.add_touches(absl::StrCat("users.", column));
+  }
+  std::vector<v1::ConcernedGroup> groups = GroupsOfMany();
+  // As the coordinator sorts them.
+  std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.suspect() + a.pins(), Counting(a)) >
+           std::pair(b.suspect() + b.pins(), Counting(b));
+  });
+  contract.clear_groups();
+  for (const v1::ConcernedGroup& group : groups) *contract.add_groups() = group;
+  contract.clear_clients();
+  for (int i = 0; i < 12; ++i) {
+    auto* client = contract.add_clients();
+    client->set_leftover(i == 0);
+    client->set_role(i == 0 ? "app_owner" : "bi");
+    client->set_application_name(i == 0 ? "platform-core@pod-17#1b2c3d4e"
+                                        : absl::StrCat("metabase-", i));
+    client->set_address(absl::StrCat("10.2.0.", 7 + i));
+    client->set_connections(1 + i % 4);
+    client->set_locks(i < 2 ? 1 : 0);
+    client->set_state(i % 2 == 0 ? "idle in transaction" : "active");
+  }
   return contract;
 }
 

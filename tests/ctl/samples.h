@@ -15,6 +15,8 @@ namespace lockstep::ctl::samples {
 v1::ClusterStatus Fleet();
 // Contract 13 drains: one of three instances has left, one is suspect, a client is undeclared.
 v1::ContractState Contract();
+// The same of five hundred instances in forty builds, with a dozen clients.
+v1::ContractState ContractOfMany();
 // Three migrations run, one contract is left waiting, one title is long.
 v1::PlanUpgradeResponse Plan();
 // Applied, running, pending and waiting migrations.
