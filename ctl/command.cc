@@ -114,7 +114,8 @@ constexpr Command kCommands[] = {
      .text =
          "Plans, asks when a person is at the terminal, starts exactly that plan and follows it.\n"
          "Ctrl-C only detaches: the upgrade goes on, and the command that re-attaches is printed.\n"
-         "Contracts are left waiting on a database that serves a fleet; --contracts runs them.\n"
+         "Contracts are left waiting on a database that serves a fleet; --contracts runs those\n"
+         "that concern nobody who is registered. `contract N` also looks for other clients.\n"
          "--direct needs no coordinator and no agent: it publishes the migrations directory and\n"
          "applies it, with the same leases and history. It waits for another direct upgrade, and\n"
          "refuses (8) while a coordinator leads. Ctrl-C then rolls the running migration back.\n"

@@ -45,6 +45,25 @@ std::string EffectOf(const v1::Operation& operation, std::optional<bool> transac
                       " runs outside a transaction, so earlier statements of it stay; ", at);
 }
 
+bool IsContract(const v1::Operation& operation) {
+  return operation.kind() == v1::OPERATION_KIND_CONTRACT;
+}
+
+// What asks for the same once more.
+std::string CommandOf(const v1::Operation& operation) {
+  return IsContract(operation) ? absl::StrCat("lockstep contract ", operation.target())
+                               : "lockstep upgrade";
+}
+
+std::string HowToTryAgain(const v1::Operation& operation) {
+  const std::string again = absl::StrCat("`", CommandOf(operation), "`");
+  if (operation.error().agent_unfit()) {
+    return absl::StrCat("look at the agent's --migrate-database, then ", again);
+  }
+  if (operation.error().retryable()) return absl::StrCat(again, " tries again");
+  return absl::StrCat("remove the cause, then ", again);
+}
+
 absl::Status MigrationFailed(const v1::Operation& operation, std::optional<bool> transactional) {
   const v1::RunError& error = operation.error();
   const std::string title = TitleOf(operation.error_file());
@@ -63,10 +82,11 @@ absl::Status MigrationFailed(const v1::Operation& operation, std::optional<bool>
                    {"error_reason", error.reason()},
                    {"applied", absl::StrCat(operation.applied())},
                    {"effect", EffectOf(operation, transactional)}};
-  info.hint = error.agent_unfit()
-                  ? "look at the agent's --migrate-database, then `lockstep upgrade`"
-              : error.retryable() ? "`lockstep upgrade` tries again"
-                                  : "remove the cause, then `lockstep upgrade`";
+  info.hint = HowToTryAgain(operation);
+  if (IsContract(operation)) {
+    absl::StrAppend(&info.hint, "; `lockstep operations retry ", operation.operation_id(),
+                    "` asks for it with the same flags");
+  }
   return base::MakeError(
       absl::StatusCode::kUnknown,
       absl::StrCat("migration ", error.version(), title.empty() ? "" : " ", title, " failed"),
@@ -93,16 +113,12 @@ absl::Status LockBusy(const v1::Operation& operation) {
   info.hint = absl::StrCat(
       "let these sessions finish, or end them with pg_terminate_backend(pid), then `lockstep "
       "operations retry ",
-      operation.operation_id(),
-      "`; `lockstep upgrade --terminate-idle-blockers 30s` ends idle ones by itself");
+      operation.operation_id(), "`; `", CommandOf(operation),
+      " --terminate-idle-blockers 30s` ends idle ones by itself");
   return base::MakeError(absl::StatusCode::kFailedPrecondition,
                          absl::StrCat("migration ", error.version(), title.empty() ? "" : " ",
                                       title, " did not get its lock: ", error.message()),
                          std::move(info));
-}
-
-bool IsContract(const v1::Operation& operation) {
-  return operation.kind() == v1::OPERATION_KIND_CONTRACT;
 }
 
 // The coordinator's own verdict: a migration's turn came and it could not even be tried, or nobody

@@ -122,8 +122,7 @@ RunError LockBusy(const RunError& error, const FailureStreak& streak) {
       absl::FormatDuration(absl::Floor(streak.failing_for, absl::Seconds(1))));
   busy.hint =
       "let those sessions finish, or end them with pg_terminate_backend(pid), then `lockstep "
-      "operations retry`; `lockstep upgrade --terminate-idle-blockers 30s` ends idle ones by "
-      "itself";
+      "operations retry`; with --terminate-idle-blockers 30s idle ones are ended by themselves";
   return busy;
 }
 

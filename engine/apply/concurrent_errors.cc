@@ -12,7 +12,7 @@ using base::MakeError;
 
 absl::Status DiffersError(const Evidence& evidence) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "INDEX_DIFFERS", evidence.found, {},
-                   "drop or rename what is there, then `lockstep upgrade`");
+                   "drop or rename what is there, then try again");
 }
 
 absl::Status InDoubtError(chain::Version version, const Step& step) {

@@ -53,9 +53,9 @@ class Contract : public ::testing::Test {
 };
 
 TEST_F(Contract, IsCheckedStartedAndFollowedToItsEnd) {
-  const CommandResult result = RunLockstep(
-      fake_, {"contract", "13", "--when-drained", "--deadline", "7d", "--soak", "1h",
-              "--accept-unknown", "reads only", "--reason", "release 42"});
+  const CommandResult result =
+      RunLockstep(fake_, {"contract", "13", "--when-drained", "--deadline", "7d", "--soak", "1h",
+                          "--accept-unknown", "reads only", "--reason", "release 42"});
   EXPECT_EQ(CodeOf(result), 0) << result.err;
   EXPECT_EQ(result.out, "contract 13 has run (1.2 s after it was asked for)\n");
   EXPECT_THAT(result.err, HasSubstr("touches users.legacy_role; it concerns 2 of 31 instances"));
@@ -75,10 +75,11 @@ TEST_F(Contract, IsCheckedStartedAndFollowedToItsEnd) {
 
 TEST_F(Contract, EndsWith5AndNamesEverybodyWhenItIsBlocked) {
   fake_.start_contract = [](const auto&, auto*) {
-    base::ErrorInfo info{.reason = "BLOCKED",
-                         .hint = "deploy builds that are adapted to 13",
-                         .blockers = {{"contract", "13 drop_legacy_role", "touches users.legacy_role"},
-                                      {"session", "core@8d02  pod", "live, adapted to 12"}}};
+    base::ErrorInfo info{
+        .reason = "BLOCKED",
+        .hint = "deploy builds that are adapted to 13",
+        .blockers = {{"contract", "13 drop_legacy_role", "touches users.legacy_role"},
+                     {"session", "core@8d02  pod", "live, adapted to 12"}}};
     return base::MakeError(absl::StatusCode::kFailedPrecondition,
                            "contract 13 is blocked: 1 of 31 instances still needs the old shape",
                            std::move(info));
@@ -101,6 +102,33 @@ TEST_F(Contract, EndsWith5WhenItsDeadlinePassed) {
   EXPECT_EQ(CodeOf(result), 5);
   EXPECT_THAT(result.err, HasSubstr("error: contract 13 did not run: its deadline passed"));
   EXPECT_THAT(result.err, HasSubstr("hint: `lockstep blockers 13`"));
+}
+
+// What it says to type runs this contract, and nothing else that is pending.
+TEST_F(Contract, AFailureInItsSqlSaysHowToTryThisContractAgain) {
+  end_ = Ended(v1::OPERATION_STATE_FAILED);
+  end_.set_operation_id("op-91bc");
+  v1::RunError& error = *end_.mutable_error();
+  error.set_version(13);
+  error.set_reason("SQL_ERROR");
+  error.set_message("column \"legacy_role\" does not exist");
+  CommandResult result = RunLockstep(fake_, {"contract", "13"});
+  EXPECT_EQ(CodeOf(result), 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("hint: remove the cause, then `lockstep contract 13`; `lockstep operations "
+                        "retry op-91bc` asks for it with the same flags\n"));
+  EXPECT_THAT(result.err, Not(HasSubstr("lockstep upgrade")));
+  error.set_retryable(true);
+  EXPECT_THAT(RunLockstep(fake_, {"contract", "13"}).err,
+              HasSubstr("hint: `lockstep contract 13` tries again"));
+  error.set_agent_unfit(true);
+  EXPECT_THAT(RunLockstep(fake_, {"contract", "13"}).err,
+              HasSubstr("--migrate-database, then `lockstep contract 13`"));
+  error.set_reason("LOCK_BUSY");
+  result = RunLockstep(fake_, {"contract", "13"});
+  EXPECT_EQ(CodeOf(result), 5);
+  EXPECT_THAT(result.err, HasSubstr("`lockstep contract 13 --terminate-idle-blockers 30s`"));
+  EXPECT_THAT(result.err, Not(HasSubstr("lockstep upgrade")));
 }
 
 TEST_F(Contract, WithoutWaitingItsIdIsAllThatIsPrinted) {
