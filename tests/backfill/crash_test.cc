@@ -56,6 +56,14 @@ class Cursors {
   int64_t last_ = 0;
 };
 
+// What the database knows of a job that does not go on.
+std::string Told(BackfillDatabase& db) {
+  return db.Scalar(
+      "SELECT concat_ws(' ', b.state, b.error, (SELECT string_agg(concat_ws(' ', x.kind, x.state, "
+      "x.holder, x.expires_at, x.error), '; ') FROM lockstep.backfill_range x)) "
+      "FROM lockstep.backfill b");
+}
+
 void RunRound(PostgresServer& server, bool durable, std::mt19937& random) {
   BackfillDatabase db(&server);
   db.RunScript(
@@ -69,7 +77,7 @@ void RunRound(PostgresServer& server, bool durable, std::mt19937& random) {
   for (int tries = 0; tries < 50 && db.State("fill") != "done"; ++tries) {
     // One that was given back rests for a moment.
     std::optional<backfill::PartSpec> part;
-    ASSERT_TRUE(Eventually([&] { return (part = db.Grant()).has_value(); }));
+    ASSERT_TRUE(Eventually([&] { return (part = db.Grant()).has_value(); })) << Told(db);
     backfill::PartEnd end;
     std::thread runner([&] { end = db.Run(*part); });
     // A few strokes, then it is left to finish.

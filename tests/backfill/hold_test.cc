@@ -1,5 +1,6 @@
 // Throttles on real servers: each stops a job behind the batch that runs, says why, and lets it go
 // on by itself.
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -188,6 +189,9 @@ TEST(BackfillHold, AQueryOfTheAuthor) {
 TEST(BackfillHold, AReplicaWhoseReplayStandsStill) {
   PostgresServer primary({.settings = {{"wal_level", "replica"}}});
   ASSERT_THAT(primary.Start(), IsOk());
+  if (!std::filesystem::exists(primary.bindir() + "/pg_basebackup")) {
+    GTEST_SKIP() << "this PostgreSQL comes without pg_basebackup";
+  }
   PostgresServer standby({.standby_of = primary.conninfo()});
   ASSERT_THAT(standby.Start(), IsOk());
   {

@@ -74,8 +74,8 @@ class Round {
       Strike();
     }
     EXPECT_TRUE(Eventually([&] { return State() == "done"; }, 3 * kPatience))
-        << State() << "\n"
-        << cluster_.Ctl({"backfill", "get", "fill"}).out;
+        << cluster_.Ctl({"backfill", "get", "fill"}).out << cluster_.Ctl({"instances"}).out
+        << agents_[0]->stderr_text() << agents_[1]->stderr_text();
     EXPECT_EQ(Scalar("SELECT min(runs) || ' ' || max(runs) FROM orders"), "1 1");
     EXPECT_EQ(Scalar("SELECT md5(string_agg(id || mark, ',' ORDER BY id)) FROM orders"),
               Scalar(absl::StrCat("SELECT md5(string_agg(g || md5(g::text), ',' ORDER BY g)) "
@@ -85,7 +85,7 @@ class Round {
 
  private:
   std::unique_ptr<Subprocess> StartAgent() {
-    return cluster_.StartAgent({.yaml = "on_session_loss: stop\n", .migrate = true});
+    return cluster_.StartAgent({.migrate = true});
   }
 
   void Start() {
