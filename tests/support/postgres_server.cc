@@ -27,6 +27,16 @@
 namespace lockstep::testing {
 namespace {
 
+// Whether the process runs no more: it is stopped, or dead and not waited for.
+bool IsStopped(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  const std::string stat((std::istreambuf_iterator<char>(file)), {});
+  // The name before it may hold anything.
+  const size_t name = stat.rfind(") ");
+  return name == std::string::npos ||
+         absl::string_view("TtZX").find(stat[name + 2]) != absl::string_view::npos;
+}
+
 namespace fs = std::filesystem;
 
 constexpr char kDirectoryPrefix[] = "lockstep-pg-";
@@ -196,8 +206,10 @@ std::vector<Fd> PostgresServer::Children() const {
 
 void PostgresServer::Kill() {
   if (process_ == nullptr) return;
-  // A stopped postmaster starts no sessions that the list would miss.
+  // A stopped postmaster starts no sessions that the list would miss; the signal alone stops
+  // nobody.
   process_->Signal(SIGSTOP);
+  (void)Eventually([&] { return IsStopped(process_->pid()); }, kStopTimeout);
   const std::vector<Fd> children = Children();
   process_->Signal(SIGKILL);
   for (const Fd& child : children) syscall(SYS_pidfd_send_signal, child.get(), SIGKILL, nullptr, 0);
