@@ -131,7 +131,8 @@ std::vector<std::string> PostgresServer::CommandLine() const {
       {"unix_socket_directories", socket_directory()},
       {"port", "5432"},
       {"fsync", durable},
-      {"full_page_writes", durable},
+      // SIGKILL may cut the write of a page in two.
+      {"full_page_writes", "on"},
       {"max_connections", absl::StrCat(options_.max_connections)},
       {"superuser_reserved_connections", "1"},
       {"max_prepared_transactions", "10"},

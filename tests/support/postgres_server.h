@@ -30,7 +30,7 @@
 namespace lockstep::testing {
 
 struct PostgresServerOptions {
-  bool fsync = false;  // Also full_page_writes. A killed server needs neither: the kernel lives on.
+  bool fsync = false;  // A killed server does not need it: the kernel lives on.
   int max_connections = 100;
   bool log_statements = false;
   std::map<std::string, std::string> settings = {};  // Anything else of postgresql.conf.
