@@ -183,7 +183,9 @@ TEST_F(ContractRaceTest, EitherTheInstanceIsRefusedOrTheDropWaits) {
   EXPECT_GE(refused, races_ / 10);
   EXPECT_GE(waited, races_ / 10);
   // Few races may miss the moment between the barrier and the grant.
-  if (races_ >= 500) EXPECT_GE(draining, 1);
+  if (races_ >= 500) {
+    EXPECT_GE(draining, 1);
+  }
   RecordProperty("refused", refused);
   RecordProperty("waited", waited);
   RecordProperty("draining", draining);
