@@ -1,10 +1,15 @@
 #include "tests/e2e/cluster.h"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
+#include <unistd.h>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 #include "tests/support/repo_paths.h"
 
@@ -19,6 +24,9 @@ void Write(const std::string& path, const std::string& text) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream(path, std::ios::binary) << text;
 }
+
+// In the environment of agents and so of their services: the directory of their cluster.
+constexpr char kMark[] = "CLUSTER_OF_TEST";
 
 // Says when it started, which is when the gate was open, and ends well on SIGTERM.
 const char* const kService =
@@ -35,6 +43,20 @@ Cluster::Cluster(PostgresServer* server) : db_({.server = server}), database_(db
                              "GRANT ", owner_, " TO ", migrator_, "; ALTER DATABASE ", db_.name(),
                              " OWNER TO ", owner_, "; GRANT ALL ON SCHEMA public TO ", owner_));
   std::filesystem::create_directories(migrations());
+}
+
+Cluster::~Cluster() {
+  const std::string mark = absl::StrCat(kMark, "=", directory_.path());
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    pid_t pid = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid) || pid == getpid()) continue;
+    std::ifstream file(entry.path() / "environ", std::ios::binary);
+    const std::string environment((std::istreambuf_iterator<char>(file)), {});
+    for (const absl::string_view variable : absl::StrSplit(environment, '\0')) {
+      if (variable == mark) kill(pid, SIGKILL);
+    }
+  }
 }
 
 std::string Cluster::socket(const std::string& name) const {
@@ -86,6 +108,7 @@ std::unique_ptr<Subprocess> Cluster::StartAgent(AgentSpec spec) {
                spec.address.empty() ? socket() : spec.address, "--instance", spec.instance,
                "--chain-sum", spec.chain_sum.empty() ? chain_sum() : spec.chain_sum},
       .env = spec.env};
+  options.env[kMark] = directory_.path();
   auto& argv = options.argv;
   if (spec.verb != "sidecar") argv.insert(argv.end(), {"--gate-timeout", spec.gate_timeout});
   if (spec.service_file) argv.insert(argv.end(), {"--service-file", service_file});

@@ -48,6 +48,10 @@ class Cluster {
  public:
   // `server` null: the shared one.
   explicit Cluster(PostgresServer* server = nullptr);
+  // Ends what runs, also the services of agents that were killed.
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
 
   TestDatabase& db() { return db_; }
   const std::string& migrator() const { return migrator_; }
