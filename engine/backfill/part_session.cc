@@ -1,8 +1,6 @@
 #include "engine/backfill/part_session.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,7 +20,6 @@ using postgres::NullParam;
 using postgres::Param;
 using postgres::Result;
 using postgres::Row;
-using postgres::ScriptSession;
 using postgres::TransactionStatus;
 using postgres::Value;
 
@@ -145,24 +142,25 @@ absl::Status PartSession::ToOwner(const Part& part) {
 
 absl::Status PartSession::ToSelf() { return script().Pipeline(SelfCommands()).status(); }
 
-absl::StatusOr<int64_t> PartSession::RunAsOwner(std::vector<Command> statements) {
-  const size_t theirs = statements.size();
-  for (Command& command : SelfCommands()) statements.push_back(std::move(command));
+absl::StatusOr<int64_t> PartSession::RunAsOwner(const std::vector<Command>& statements) {
   int64_t changed = 0;
-  const std::span<Command> all(statements);
-  for (size_t at = 0; at < all.size(); at += ScriptSession::kMaxPipeline) {
-    const std::span<Command> some =
-        all.subspan(at, std::min<size_t>(ScriptSession::kMaxPipeline, all.size() - at));
-    ASSIGN_OR_RETURN(const std::vector<Result> results,
-                     script().Pipeline({some.begin(), some.end()}));
-    for (size_t i = 0; i < results.size() && at + i < theirs; ++i) {
-      changed += results[i].affected_rows;
+  std::vector<Command> last;
+  for (size_t i = 0; i < statements.size(); ++i) {
+    if (i + 1 == statements.size()) {
+      last.push_back(statements[i]);
+      break;
     }
-    if (script().transaction_status() != TransactionStatus::kInTransaction) {
-      return apply::FenceBrokenError();
-    }
+    ASSIGN_OR_RETURN(const int64_t rows, RunStatement(statements[i].sql, statements[i].params));
+    changed += rows;
   }
-  return changed;
+  const bool any = !last.empty();
+  for (Command& command : SelfCommands()) last.push_back(std::move(command));
+  ASSIGN_OR_RETURN(const std::vector<Result> results, script().Pipeline(last));
+  // None of lockstep's own begins a transaction: one that the statement ended is seen here.
+  if (script().transaction_status() != TransactionStatus::kInTransaction) {
+    return apply::FenceBrokenError();
+  }
+  return any ? changed + results[0].affected_rows : changed;
 }
 
 absl::StatusOr<int64_t> PartSession::RunStatement(const std::string& statement,

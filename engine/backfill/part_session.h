@@ -41,6 +41,9 @@ struct PartInfo {
   absl::Time clock;  // The server's.
 };
 
+// For locks that are no row's of a batch.
+inline constexpr absl::Duration kLongLockTimeout = absl::Seconds(1);
+
 // How a transaction of the part is begun.
 struct Begin {
   absl::Duration lock_timeout;
@@ -86,8 +89,9 @@ class PartSession {
   // transaction.
   absl::StatusOr<int64_t> RunStatement(const std::string& statement,
                                        const std::vector<postgres::Value>& params);
-  // Likewise for several, then ToSelf, as few messages as there can be; how many rows in all.
-  absl::StatusOr<int64_t> RunAsOwner(std::vector<postgres::Command> statements);
+  // Likewise for several, each looked at before the next; ToSelf travels with the last. Returns how
+  // many rows in all.
+  absl::StatusOr<int64_t> RunAsOwner(const std::vector<postgres::Command>& statements);
 
   // These three end the transaction with COMMIT. UNAVAILABLE or UNKNOWN: nobody knows; the cursor
   // tells.

@@ -11,9 +11,6 @@
 
 namespace lockstep::backfill {
 
-// How a transaction of a part waits for what is not a row of the job.
-inline constexpr absl::Duration kLongLockTimeout = absl::Seconds(1);
-
 // How many rows `query` returns, asked as the owner; where `sample` is wanted, some of them.
 absl::StatusOr<int64_t> CountLeft(PartSession& session, const Part& part, const std::string& query,
                                   std::string* sample);
