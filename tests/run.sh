@@ -16,8 +16,8 @@ only if every step passed.
   schema      migrations, models, seeds and backfill against each other
   docs        links and line lengths of the documents
   bench       the benchmarks, shortly: whether they work, not how fast they are
-  clang       preset clang: the programs again, with thread-safety analysis; with
-              --full the tests too
+  clang       preset clang: what speaks gRPC again, with thread-safety analysis (asan
+              has the core); with --full all, tests too
   asan        preset asan: the core's unit tests under Address- and UBSanitizer;
               with --full all unit and database tests
   tsan        preset tsan: the core's tests that start threads under ThreadSanitizer;
