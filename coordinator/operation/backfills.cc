@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "coordinator/operation/losses.h"
 #include "engine/base/log.h"
 #include "engine/base/status_macros.h"
 
@@ -77,7 +78,8 @@ absl::Status BackfillKeeper::TakeBack(postgres::Connection& connection, const Le
     if (!options_.only.empty() && part.name != options_.only) continue;
     const std::string why = WhyGone(part);
     if (why.empty()) continue;
-    const auto revoked = RevokeBackfillPart(connection, leader, part.epoch, why, kRevokeWait);
+    const auto revoked =
+        RevokeBackfillPart(connection, leader, part.epoch, why, kMaxHoldersLost, kRevokeWait);
     if (absl::IsDeadlineExceeded(revoked.status())) {
       // A process that was stopped in the middle of a batch keeps its rows from everybody.
       RETURN_IF_ERROR(TerminateHolderOfPart(connection, part.epoch).status());

@@ -10,7 +10,8 @@
 
 namespace lockstep::coordinator {
 
-// After so many holders in a row that died or went silent in one version the operation ends.
+// After so many holders in a row that died or went silent in one version the operation ends; in one
+// part of a backfill that did not move, the backfill.
 inline constexpr int kMaxHoldersLost = 5;
 
 // The reason of the error that ends it.

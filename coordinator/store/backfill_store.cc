@@ -168,7 +168,7 @@ absl::StatusOr<std::vector<HeldPart>> ReadHeldParts(Connection& connection) {
 }
 
 absl::StatusOr<bool> RevokeBackfillPart(Connection& connection, const LeaderToken& leader,
-                                        int64_t epoch, const std::string& why,
+                                        int64_t epoch, const std::string& why, int most_lost,
                                         absl::Duration lock_timeout) {
   bool revoked = false;
   RETURN_IF_ERROR(connection.InTransaction([&]() -> absl::Status {
@@ -176,8 +176,9 @@ absl::StatusOr<bool> RevokeBackfillPart(Connection& connection, const LeaderToke
         absl::StrCat("SET LOCAL lock_timeout = ", absl::ToInt64Milliseconds(lock_timeout))));
     ASSIGN_OR_RETURN(
         const auto result,
-        connection.Query("SELECT lockstep.backfill_revoke($1, $2, $3, $4)",
-                         {Param(leader.epoch), Param(leader.holder), Param(epoch), Param(why)}));
+        connection.Query("SELECT lockstep.backfill_revoke($1, $2, $3, $4, $5)",
+                         {Param(leader.epoch), Param(leader.holder), Param(epoch), Param(why),
+                          Param(most_lost)}));
     revoked = result.only().Bool(0);
     return absl::OkStatus();
   }));

@@ -64,9 +64,10 @@ struct HeldPart {
 absl::StatusOr<std::vector<HeldPart>> ReadHeldParts(postgres::Connection& connection);
 
 // Takes a part back; afterwards nothing of its token can commit. False when it had ended.
-// DEADLINE_EXCEEDED while its holder's batch is open and `lock_timeout` over.
+// DEADLINE_EXCEEDED while its holder's batch is open and `lock_timeout` over. The job fails when
+// `most_lost` holders in a row were lost at work in the part before it moved.
 absl::StatusOr<bool> RevokeBackfillPart(postgres::Connection& connection, const LeaderToken& leader,
-                                        int64_t epoch, const std::string& why,
+                                        int64_t epoch, const std::string& why, int most_lost,
                                         absl::Duration lock_timeout);
 // Terminates the backends of a held part's holder. Returns how many.
 absl::StatusOr<int> TerminateHolderOfPart(postgres::Connection& connection, int64_t epoch);

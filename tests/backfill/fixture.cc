@@ -86,7 +86,7 @@ std::optional<backfill::PartSpec> BackfillDatabase::Grant() {
 
 bool BackfillDatabase::Revoke(const backfill::PartSpec& part) {
   return db_.Scalar(absl::StrCat("SELECT lockstep.backfill_revoke(", leader_, ", ",
-                                 part.token.epoch, ", 'a test')")) == "t";
+                                 part.token.epoch, ", 'a test', 5)")) == "t";
 }
 
 backfill::PartEnd BackfillDatabase::Run(const backfill::PartSpec& part) {

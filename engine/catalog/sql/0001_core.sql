@@ -182,6 +182,7 @@ CREATE TABLE lockstep.backfill_range (
   batches bigint NOT NULL DEFAULT 0,
   batch_rows integer NOT NULL DEFAULT 0,
   grants integer NOT NULL DEFAULT 0,
+  lost text[] NOT NULL DEFAULT '{}',
   stands text NOT NULL DEFAULT '',
   stands_since timestamptz,
   lag interval,
@@ -211,6 +212,7 @@ COMMENT ON COLUMN lockstep.backfill_range.rows_changed IS 'Rows that the stateme
 COMMENT ON COLUMN lockstep.backfill_range.batches IS 'How many were committed';
 COMMENT ON COLUMN lockstep.backfill_range.batch_rows IS 'Rows of the next batch, as its holder last said';
 COMMENT ON COLUMN lockstep.backfill_range.grants IS 'How often it was given to a holder';
+COMMENT ON COLUMN lockstep.backfill_range.lost IS 'Its holders that died or went silent at work since it last moved';
 COMMENT ON COLUMN lockstep.backfill_range.stands IS 'Why its holder does nothing right now; empty when it does';
 COMMENT ON COLUMN lockstep.backfill_range.stands_since IS 'Since when';
 COMMENT ON COLUMN lockstep.backfill_range.lag IS 'How far replicas were behind when its holder last looked';

@@ -50,7 +50,8 @@ BEGIN
     rows_left = NULL, left_sample = '', look = '', actor = p_actor, reason = p_reason,
     total = CASE WHEN anew THEN NULL ELSE x.total END
    WHERE x.name = p_name;
-  UPDATE lockstep.backfill_range x SET not_before = NULL WHERE x.name = p_name AND x.state = 'waiting' AND x.not_before IS NOT NULL;
+  UPDATE lockstep.backfill_range x SET not_before = NULL, lost = '{}'
+   WHERE x.name = p_name AND x.state = 'waiting' AND (x.not_before IS NOT NULL OR x.lost <> '{}');
   PERFORM lockstep.emit(CASE WHEN anew THEN 'backfill_started' ELSE 'backfill_resumed' END, NULL, NULL,
     jsonb_build_object('name', p_name, 'by', p_actor, 'reason', p_reason));
   RETURN CASE WHEN anew THEN 'started' ELSE 'resumed' END;
@@ -117,15 +118,40 @@ BEGIN
 END $$;
 
 -- Takes a part back. Waits for its holder's open batch (the caller's lock_timeout applies); afterwards
--- nothing of the old token can commit. False when it was not held under that epoch any more.
-CREATE OR REPLACE FUNCTION lockstep.backfill_revoke(p_epoch bigint, p_holder uuid, p_range_epoch bigint, p_why text)
+-- nothing of the old token can commit. False when it was not held under that epoch any more. The job fails
+-- when p_most holders in a row were lost at work in a part that did not move: it ends whoever works on it.
+-- Who stood still when it was lost does not count.
+CREATE OR REPLACE FUNCTION lockstep.backfill_revoke(p_epoch bigint, p_holder uuid, p_range_epoch bigint, p_why text, p_most integer)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE r record;
 BEGIN
   PERFORM lockstep.leader_fence(p_epoch, p_holder);
   UPDATE lockstep.backfill_range x SET state = 'waiting', epoch = nextval('lockstep.backfill_epoch'), lease_id = NULL,
-    session = NULL, expires_at = NULL, stands = '', stands_since = NULL, error = jsonb_build_object('message', p_why)
-   WHERE x.epoch = p_range_epoch AND x.state = 'held';
-  RETURN FOUND;
+    session = NULL, expires_at = NULL, stands = '', stands_since = NULL, error = jsonb_build_object('message', p_why),
+    lost = x.lost || CASE WHEN x.stands = '' THEN ARRAY[coalesce(x.holder, '')] ELSE '{}' END
+   WHERE x.epoch = p_range_epoch AND x.state = 'held' RETURNING x.name, x.kind, x.ordinal, x.lost INTO r;
+  IF NOT FOUND THEN RETURN false; END IF;
+  IF cardinality(r.lost) >= p_most THEN
+    PERFORM 1 FROM lockstep.chain c FOR NO KEY UPDATE;  -- A part, then the chain: as backfill_give_back does.
+    PERFORM lockstep.backfill_fail(r.name, jsonb_build_object('reason', 'HOLDERS_LOST',
+      'message', format('%s of the backfill was taken back %s times in a row because the agent that worked on it died or went silent: %s',
+        CASE r.kind WHEN 'range' THEN format('range %s', r.ordinal) ELSE format('section %s', r.kind) END, cardinality(r.lost),
+        (SELECT string_agg(l.holder || CASE WHEN l.n > 1 THEN format(' %s times', l.n) ELSE '' END, ', ' ORDER BY l.holder)
+           FROM (SELECT h AS holder, count(*) AS n FROM unnest(r.lost) h GROUP BY h) l)),
+      'hint', format('look at the logs of these agents and of PostgreSQL for what ended them (killed, out of memory, a crash), remove the cause, then `lockstep backfill start %s`: it goes on where it stopped', r.name)));
+  END IF;
+  RETURN true;
+END $$;
+
+-- Ends a job that was not ended by a person. The caller has locked the chain.
+CREATE OR REPLACE FUNCTION lockstep.backfill_fail(p_name text, p_error jsonb)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE lockstep.backfill b SET state = 'failed', ended_at = clock_timestamp(), error = p_error
+   WHERE b.name = p_name AND b.state IN ('running', 'paused');
+  IF FOUND THEN
+    PERFORM lockstep.emit('backfill_failed', NULL, NULL, jsonb_build_object('name', p_name, 'error', p_error));
+  END IF;
 END $$;
 
 -- ---- What a holder calls.
@@ -193,7 +219,7 @@ BEGIN
   END IF;
   UPDATE lockstep.backfill_range x SET position = p_to, rows_walked = x.rows_walked + p_walked,
     rows_changed = x.rows_changed + p_changed, batches = x.batches + 1, batch_rows = p_batch, lag = p_lag,
-    moved_at = clock_timestamp(), expires_at = clock_timestamp() + p_ttl, stands = '', stands_since = NULL, error = NULL,
+    moved_at = clock_timestamp(), expires_at = clock_timestamp() + p_ttl, stands = '', stands_since = NULL, error = NULL, lost = '{}',
     state = CASE WHEN p_done THEN 'done' ELSE x.state END, ended_at = CASE WHEN p_done THEN clock_timestamp() END,
     lease_id = CASE WHEN p_done THEN NULL ELSE x.lease_id END
    WHERE x.epoch = p_epoch;
@@ -295,9 +321,7 @@ BEGIN
     not_before = clock_timestamp() + p_again, error = p_error, stands = '', stands_since = NULL
    WHERE x.epoch = p_epoch;
   IF p_again IS NULL AND p_error IS NOT NULL THEN
-    UPDATE lockstep.backfill b SET state = 'failed', ended_at = clock_timestamp(), error = p_error
-     WHERE b.name = r.name AND b.state IN ('running', 'paused');
-    PERFORM lockstep.emit('backfill_failed', NULL, NULL, jsonb_build_object('name', r.name, 'error', p_error));
+    PERFORM lockstep.backfill_fail(r.name, p_error);
   END IF;
 END $$;
 
