@@ -51,11 +51,7 @@ absl::StatusOr<v1::StartBackfillResponse> Direct::StartBackfill(
                                          .reason = request.reason()};
   v1::StartBackfillResponse response;
   std::string outcome;
-  ASSIGN_OR_RETURN(BackfillRow row, operations_.StartBackfill(asked, &outcome));
-  // One that somebody left running: what was asked for holds for the rest of it.
-  if (outcome == "running" && !asked.settings.empty()) {
-    ASSIGN_OR_RETURN(row, operations_.UpdateBackfill(asked, ""));
-  }
+  ASSIGN_OR_RETURN(const BackfillRow row, operations_.StartBackfill(asked, &outcome));
   *response.mutable_backfill() = coordinator::ToProto(row);
   response.set_outcome(outcome);
   return response;

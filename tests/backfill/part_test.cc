@@ -298,6 +298,17 @@ TEST(BackfillPart, APausedJobStandsStillAndACancelledOneGivesItsPartBack) {
   EXPECT_EQ(db.Scalar("SELECT min(v) || ' ' || max(v) FROM t"), "1 1");
 }
 
+TEST(BackfillPart, StartingOneThatRunsTellsItHow) {
+  BackfillDatabase db;
+  MakeTable(db, 100);
+  db.Publish("fill", kFill);
+  db.Start("fill", false, R"({"rate": 500})");
+  EXPECT_EQ(db.Start("fill", false, R"({"batch": 50})"), "running");
+  EXPECT_EQ(db.Scalar("SELECT settings - 'max_active' FROM lockstep.backfill"),
+            R"({"rate": 500, "batch": 50})");
+  EXPECT_EQ(db.Scalar("SELECT count(*) FROM lockstep.event WHERE kind = 'backfill_set'"), "1");
+}
+
 TEST(BackfillPart, WhatWasStartedIsNotPublishedWithOtherContent) {
   BackfillDatabase db;
   MakeTable(db, 10);

@@ -20,8 +20,8 @@ BEGIN
   RETURN r;
 END $$;
 
--- Starts a job. Returns started, resumed (it goes on where it stopped), running (it runs already) or done
--- (it is finished: nothing happens unless p_again). LS016 when there is none, LS004 when its turn has not
+-- Starts a job. Returns started, resumed (it goes on where it stopped), running (it runs already, with
+-- p_settings from now on) or done (it is finished: nothing happens unless p_again). LS016 when there is none, LS004 when its turn has not
 -- come. One whose verification found rows left walks all of them again.
 CREATE OR REPLACE FUNCTION lockstep.backfill_start(p_epoch bigint, p_holder uuid, p_name text, p_again boolean,
   p_settings jsonb, p_actor text, p_reason text)
@@ -38,7 +38,10 @@ BEGIN
   IF b.after > a THEN
     RAISE EXCEPTION USING ERRCODE = 'LS004', MESSAGE = format('backfill %s runs after version %s, the database is at %s', p_name, b.after, a);
   END IF;
-  IF b.state = 'running' THEN RETURN 'running'; END IF;
+  IF b.state = 'running' THEN
+    IF coalesce(p_settings, '{}') <> '{}' THEN PERFORM lockstep.backfill_set(p_epoch, p_holder, p_name, p_settings, p_actor, p_reason); END IF;
+    RETURN 'running';
+  END IF;
   IF b.state = 'done' AND NOT p_again THEN RETURN 'done'; END IF;
   anew := b.state IN ('not run', 'done') OR coalesce(b.rows_left, 0) > 0 OR (p_again AND b.state <> 'paused');
   IF anew THEN
