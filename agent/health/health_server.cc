@@ -1,17 +1,11 @@
 #include "agent/health/health_server.h"
 
-#include <algorithm>
 #include <chrono>
 #include <grpcpp/grpcpp.h>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 
 #include "engine/base/error_info.h"
 #include "proto/serve/health_service.h"
@@ -19,7 +13,6 @@
 namespace lockstep::health {
 namespace {
 
-constexpr int kMaxPort = 65'535;
 constexpr int kMaxRequestBytes = 4096;
 constexpr int kMaxStreamsOfAConnection = 2 * kMaxWatchers;
 // How soon a watcher whose host is gone is noticed, and no longer counted.
@@ -27,11 +20,6 @@ constexpr int kKeepaliveMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 // A client that does not read is not waited for.
 constexpr std::chrono::seconds kStopGrace(3);
-
-std::string TargetOf(const Address& address) {
-  return absl::StrContains(address.host, ':') ? absl::StrCat("[", address.host, "]:", address.port)
-                                              : absl::StrCat(address.host, ":", address.port);
-}
 
 serve::HealthService::Services ServicesOf(const Probes& probes) {
   return {{"", probes.ready},
@@ -41,24 +29,6 @@ serve::HealthService::Services ServicesOf(const Probes& probes) {
 }
 
 }  // namespace
-
-absl::StatusOr<Address> ParseAddress(absl::string_view text) {
-  Address address;
-  absl::string_view port = text;
-  if (const size_t colon = text.rfind(':'); colon != absl::string_view::npos) {
-    absl::string_view host = text.substr(0, colon);
-    port = text.substr(colon + 1);
-    const bool bracketed = absl::ConsumePrefix(&host, "[") && absl::ConsumeSuffix(&host, "]");
-    address.host = std::string(host);
-    if (host.empty() || bracketed != absl::StrContains(host, ':')) port = "";
-  }
-  const bool digits = std::all_of(port.begin(), port.end(), absl::ascii_isdigit);
-  if (port.empty() || !digits || !absl::SimpleAtoi(port, &address.port) ||
-      address.port > kMaxPort) {
-    return absl::InvalidArgumentError(absl::StrCat("neither PORT nor HOST:PORT: ", text));
-  }
-  return address;
-}
 
 class HealthServer::Impl {
  public:
@@ -74,7 +44,7 @@ class HealthServer::Impl {
   }
 
   absl::Status Listen(const Address& address) {
-    const std::string target = TargetOf(address);
+    const std::string target = ToText(address);
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfAConnection);

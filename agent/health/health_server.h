@@ -15,23 +15,13 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
+
+#include "agent/health/address.h"
 
 namespace lockstep::health {
 
 // Calls of Watch at a time; further ones end with RESOURCE_EXHAUSTED (RATE_LIMITED).
 inline constexpr size_t kMaxWatchers = 100;
-
-struct Address {
-  std::string host = "127.0.0.1";  // An IPv6 address without brackets.
-  int port = 0;                    // 0: one that the system picks.
-
-  friend bool operator==(const Address&, const Address&) = default;
-};
-
-// Reads PORT (on the loopback interface) or HOST:PORT; an IPv6 address is in brackets.
-// INVALID_ARGUMENT for anything else.
-absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
 // What is answered. Called from gRPC's threads, several at a time; must not block.
 struct Probes {

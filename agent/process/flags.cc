@@ -95,7 +95,7 @@ struct Raw {
   bool reserve = false;
   std::string reserve_for = "2m";
   std::string drain_timeout = "25s";
-  int http = -1;
+  std::string http;
   std::string grpc_health;
   std::string log_level = "info";
   std::string log_format = "auto";
@@ -148,8 +148,7 @@ class Adder {
   }
   void Probes() {
     Add("--http", raw_.http,
-        "Serve /gate, /livez and /readyz on 127.0.0.1 at this port; 0 picks one")
-        ->check(CLI::Range(0, 65535));
+        "Serve /gate, /livez and /readyz at PORT on 127.0.0.1, or at HOST:PORT; port 0 picks one");
     Add("--grpc-health", raw_.grpc_health,
         "Serve grpc.health.v1 at PORT on 127.0.0.1, or at HOST:PORT; port 0 picks one");
   }
@@ -282,14 +281,19 @@ absl::Status ReadReserve(const Raw& raw, Flags& flags) {
   return absl::OkStatus();
 }
 
+absl::Status ReadAddress(absl::string_view flag, const std::string& text,
+                         std::optional<health::Address>* out) {
+  if (text.empty()) return absl::OkStatus();
+  const auto address = health::ParseAddress(text);
+  if (!address.ok()) return Usage(absl::StrCat(flag, ": ", address.status().message()));
+  *out = *address;
+  return absl::OkStatus();
+}
+
 absl::Status ReadProbes(const Raw& raw, Flags& flags) {
-  if (raw.http >= 0) flags.http_port = raw.http;
-  if (!raw.grpc_health.empty()) {
-    const auto address = health::ParseAddress(raw.grpc_health);
-    if (!address.ok()) return Usage(absl::StrCat("--grpc-health: ", address.status().message()));
-    flags.grpc_health = *address;
-  }
-  if (flags.verb != Verb::kSidecar || flags.http_port || flags.grpc_health) return absl::OkStatus();
+  RETURN_IF_ERROR(ReadAddress("--http", raw.http, &flags.http));
+  RETURN_IF_ERROR(ReadAddress("--grpc-health", raw.grpc_health, &flags.grpc_health));
+  if (flags.verb != Verb::kSidecar || flags.http || flags.grpc_health) return absl::OkStatus();
   return Usage("sidecar needs --http or --grpc-health: it is there to be asked");
 }
 

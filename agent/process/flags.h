@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "lockstep/agent.h"
 
-#include "agent/health/health_server.h"
+#include "agent/health/address.h"
 #include "engine/base/log.h"
 
 namespace lockstep::process {
@@ -32,7 +32,7 @@ struct Flags {
   Verb verb = Verb::kRun;
   AgentOptions agent;
   absl::Duration gate_timeout = absl::Minutes(10);  // Infinite for --gate-timeout 0.
-  std::optional<int> http_port;                     // Absent: no HTTP; 0: any port.
+  std::optional<health::Address> http;              // Absent: no HTTP.
   std::optional<health::Address> grpc_health;       // Absent: no grpc.health.v1.
   std::string ready_url;
   int schema_signal = 0;  // Of run: what COMMAND is sent when the schema has changed; 0: nothing.

@@ -69,14 +69,15 @@ class HttpServer::Impl {
     if (thread_.joinable()) thread_.join();
   }
 
-  absl::Status Listen(int port) {
-    const char* const host = "127.0.0.1";
-    port_ =
-        port == 0 ? server_.bind_to_any_port(host) : (server_.bind_to_port(host, port) ? port : -1);
+  absl::Status Listen(const health::Address& address) {
+    port_ = address.port == 0 ? server_.bind_to_any_port(address.host)
+            : server_.bind_to_port(address.host, address.port) ? address.port
+                                                               : -1;
     if (port_ < 0) {
       return base::MakeError(absl::StatusCode::kUnavailable, "HTTP_LISTEN",
-                             absl::StrCat("cannot listen on 127.0.0.1:", port),
-                             {{"port", absl::StrCat(port)}}, "give another --http port, or 0");
+                             absl::StrCat("cannot listen on ", health::ToText(address)),
+                             {{"address", address.host}, {"port", absl::StrCat(address.port)}},
+                             "give --http another port, or 0, and an address of this machine");
     }
     thread_ = std::thread([this] {
       server_.listen_after_bind();
@@ -97,9 +98,10 @@ class HttpServer::Impl {
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(int port, Routes routes) {
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const health::Address& address,
+                                                              Routes routes) {
   auto impl = std::make_unique<Impl>(std::move(routes));
-  if (absl::Status status = impl->Listen(port); !status.ok()) return status;
+  if (absl::Status status = impl->Listen(address); !status.ok()) return status;
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 

@@ -1,4 +1,4 @@
-// The little HTTP that the agent speaks: probes of orchestrators on the loopback interface, and
+// The little HTTP that the agent speaks: probes of orchestrators, and
 // asking the child whether it is ready. The only user of httplib in this program.
 #ifndef LOCKSTEP_AGENT_PROCESS_HTTP_H_
 #define LOCKSTEP_AGENT_PROCESS_HTTP_H_
@@ -11,6 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "agent/health/address.h"
+
 namespace lockstep::process {
 
 struct HttpReply {
@@ -18,14 +20,15 @@ struct HttpReply {
   std::string json;
 };
 
-// Serves GET on 127.0.0.1 with a fixed number of threads. Thread-safe.
+// Serves GET with a fixed number of threads. Thread-safe.
 class HttpServer {
  public:
   using Routes = std::map<std::string, std::function<HttpReply()>>;  // By path.
 
-  // Listens at `port`, or at one the system picks for 0. UNAVAILABLE when that cannot be. Routes
-  // are called from the server's threads, several at a time, and must not block.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(int port, Routes routes);
+  // Listens; the system picks a port for 0. UNAVAILABLE when that cannot be. Routes are called from
+  // the server's threads, several at a time, and must not block.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const health::Address& address,
+                                                           Routes routes);
   // Stops listening and waits for the requests under way.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

@@ -70,16 +70,16 @@ bool Progress::SetServing(bool serving) {
 
 absl::Status ProbeServers::Start(const Flags& flags, const Agent& agent, Progress& progress,
                                  const SchemaNews& schema) {
-  if (flags.http_port.has_value()) {
+  if (flags.http.has_value()) {
     ASSIGN_OR_RETURN(
         http_, HttpServer::Start(
-                   *flags.http_port,
+                   *flags.http,
                    {{"/livez", LiveReply},
                     {"/gate", [&agent] { return GateReply(agent.gate()); }},
                     {"/readyz", [&progress] { return ReadyReply(progress.phase()); }},
                     {"/schema", [&agent, &schema] { return schema.Reply(agent.applied()); }}}));
     base::LogInfo("http listening",
-                  {{"address", "127.0.0.1"}, {"port", absl::StrCat(http_->port())}});
+                  {{"address", flags.http->host}, {"port", absl::StrCat(http_->port())}});
   }
   if (flags.grpc_health.has_value()) {
     ASSIGN_OR_RETURN(

@@ -39,7 +39,7 @@ constexpr absl::Duration kTryAgain = absl::Seconds(2);
 // Of the table's rows in one batch: fewer writes than one in a hundred come upon its locks.
 constexpr double kMostOfTable = 0.008;
 // Of the table's rows: a vacuum each time so many were changed, but not for a few.
-constexpr double kVacuumPart = 0.05;
+constexpr double kVacuumPart = 0.03;
 constexpr int64_t kVacuumRows = 10'000;
 // REINDEX CONCURRENTLY of a big table is one statement.
 constexpr absl::Duration kReindexTtl = absl::Hours(6);

@@ -54,7 +54,8 @@ TEST_F(LostHolders, FiveInARowEndTheJobAndItGoesOnWhereItStopped) {
   Lose(1);
   EXPECT_EQ(db_.State("fill"), "failed");
   EXPECT_EQ(Error("reason"), "HOLDERS_LOST");
-  EXPECT_THAT(Error("message"), HasSubstr("range 1 of the backfill was taken back 5 times in a row"));
+  EXPECT_THAT(Error("message"),
+              HasSubstr("range 1 of the backfill was taken back 5 times in a row"));
   EXPECT_THAT(Error("message"), HasSubstr("test@agent 5 times"));
   EXPECT_THAT(Error("hint"), HasSubstr("lockstep backfill start fill"));
   EXPECT_EQ(FailedEvents(), "1");

@@ -86,7 +86,7 @@ TEST_F(FastApiTest, ListensOnlyBehindAnOpenGateAndDrainsOnSigterm) {
 
 TEST_F(FastApiTest, ItsExitCodeIsTheAgents) {
   ASSERT_EQ(cluster_.Ctl({"upgrade", "--yes"}).exit->code, 0);
-  auto taken = process::HttpServer::Start(std::stoi(port_), {});
+  auto taken = process::HttpServer::Start({.port = std::stoi(port_)}, {});
   ASSERT_TRUE(taken.ok());
   auto service = StartService();
   EXPECT_EQ(service->Wait(), ExitStatus{.code = 1}) << service->stderr_text();

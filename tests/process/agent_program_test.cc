@@ -137,7 +137,7 @@ TEST_F(AgentProgramTest, ItsSecretIsInNeitherProcessListNorEnvironmentNorLog) {
 }
 
 TEST_F(AgentProgramTest, ATakenPortIsItsFailure) {
-  auto other = HttpServer::Start(0, {});
+  auto other = HttpServer::Start({}, {});
   ASSERT_THAT(other, IsOk());
   const CommandResult result = RunCommand(Configured({"--http", absl::StrCat((*other)->port())}));
   EXPECT_EQ(result.exit, ExitStatus{.code = 125});

@@ -46,7 +46,7 @@ TEST_F(FlagsTest, HasDefaults) {
   EXPECT_THAT(flags.agent.addresses,
               ElementsAre("unix:/run/lockstep/lockstep.sock", "127.0.0.1:7411"));
   EXPECT_EQ(flags.gate_timeout, absl::Minutes(10));
-  EXPECT_EQ(flags.http_port, std::nullopt);
+  EXPECT_EQ(flags.http, std::nullopt);
   EXPECT_FALSE(flags.agent.allow_superuser);
   EXPECT_EQ(flags.agent.migrate_database, "");
 }
@@ -75,7 +75,7 @@ TEST_F(FlagsTest, EveryFlagHasATwinInTheEnvironment) {
   EXPECT_EQ(flags.agent.migrate_database, "host=db");
   EXPECT_TRUE(flags.agent.allow_superuser);
   EXPECT_EQ(flags.gate_timeout, absl::Seconds(90));
-  EXPECT_EQ(flags.http_port, 7413);
+  EXPECT_EQ(flags.http, health::Address{.port = 7413});
   EXPECT_EQ(flags.ready_url, "http://127.0.0.1:1/");
   EXPECT_EQ(flags.log.level, base::LogLevel::kWarning);
   EXPECT_EQ(flags.log.format, base::LogFormat::kText);
@@ -95,14 +95,14 @@ TEST_F(FlagsTest, AnEmptyVariableIsAsGoodAsNone) {
   SetEnv("LOCKSTEP_AGENT_GATE_TIMEOUT", "");
   const ParsedFlags parsed = Parse({"run", "--", "true"});
   ASSERT_EQ(parsed.exit_code, std::nullopt) << parsed.text;
-  EXPECT_EQ(parsed.flags.http_port, std::nullopt);
+  EXPECT_EQ(parsed.flags.http, std::nullopt);
   EXPECT_EQ(parsed.flags.gate_timeout, absl::Minutes(10));
 }
 
 TEST_F(FlagsTest, ZeroWaitsForEverAndPicksAnyPort) {
   const Flags flags = Parse({"run", "--gate-timeout", "0", "--http", "0", "--", "true"}).flags;
   EXPECT_EQ(flags.gate_timeout, absl::InfiniteDuration());
-  EXPECT_EQ(flags.http_port, 0);
+  EXPECT_EQ(flags.http, health::Address{.port = 0});
 }
 
 TEST_F(FlagsTest, ReadsTheSecretFromAFile) {
@@ -236,7 +236,9 @@ TEST_F(FlagsTest, SidecarNeedsAPort) {
   const ParsedFlags parsed = Parse({"sidecar", "--http", "8099"});
   ASSERT_EQ(parsed.exit_code, std::nullopt) << parsed.text;
   EXPECT_EQ(parsed.flags.verb, Verb::kSidecar);
-  EXPECT_EQ(parsed.flags.http_port, 8099);
+  EXPECT_EQ(parsed.flags.http, health::Address{.port = 8099});
+  const Flags pod = Parse({"sidecar", "--http", "[::]:8099"}).flags;
+  EXPECT_EQ(pod.http, (health::Address{.host = "::", .port = 8099}));
   EXPECT_EQ(parsed.flags.drain_timeout, absl::Seconds(25));
   EXPECT_EQ(Parse({"sidecar", "--http", "0", "--drain-timeout", "0"}).flags.drain_timeout,
             absl::InfiniteDuration());

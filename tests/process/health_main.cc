@@ -1,5 +1,5 @@
-// Blocks the signals that the sidecar takes before gRPC starts its threads, as the program does: any
-// thread that does not block them may get them instead, and dies of them.
+// Blocks the signals that the sidecar takes before gRPC starts its threads, as the program does:
+// any thread that does not block them may get them instead, and dies of them.
 #include <csignal>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -202,8 +202,8 @@ class SidecarHealthTest : public ::testing::Test {
 
 TEST_F(SidecarHealthTest, FollowsTheGateAndTheReadyUrl) {
   std::atomic<bool> healthy{false};
-  auto service =
-      HttpServer::Start(0, {{"/health", [&] { return HttpReply{.status = healthy ? 200 : 503}; }}});
+  auto service = HttpServer::Start(
+      {}, {{"/health", [&] { return HttpReply{.status = healthy ? 200 : 503}; }}});
   ASSERT_THAT(service, IsOk());
   flags_.ready_url = absl::StrCat("http://127.0.0.1:", (*service)->port(), "/health");
   std::unique_ptr<HealthWatch> ready;

@@ -41,9 +41,22 @@ int Connect(int port) {
   return fd;
 }
 
+TEST(HttpServer, ListensWhereItIsTold) {
+  auto server = HttpServer::Start({.host = "127.0.0.2"}, {{"/a", [] { return HttpReply{}; }}});
+  ASSERT_THAT(server, IsOk());
+  const auto url = [&](const char* host) {
+    return absl::StrCat("http://", host, ":", (*server)->port(), "/a");
+  };
+  EXPECT_EQ(ProbeUrl(url("127.0.0.2"), absl::Seconds(10)), 200);
+  EXPECT_EQ(ProbeUrl(url("127.0.0.1"), absl::Seconds(10)), 0);
+  const auto elsewhere = HttpServer::Start({.host = "192.0.2.1", .port = 8099}, {});
+  EXPECT_THAT(elsewhere, StatusIs(absl::StatusCode::kUnavailable, "HTTP_LISTEN"));
+  EXPECT_THAT(elsewhere.status().message(), ::testing::HasSubstr("192.0.2.1:8099"));
+}
+
 TEST(HttpServer, AnswersItsRoutes) {
-  auto server = HttpServer::Start(0, {{"/a", [] { return HttpReply{.status = 200}; }},
-                                      {"/b", [] { return HttpReply{.status = 503}; }}});
+  auto server = HttpServer::Start({}, {{"/a", [] { return HttpReply{.status = 200}; }},
+                                       {"/b", [] { return HttpReply{.status = 503}; }}});
   ASSERT_THAT(server, IsOk());
   EXPECT_GT((*server)->port(), 0);
   EXPECT_EQ(Probe(**server, "/a"), 200);
@@ -52,19 +65,19 @@ TEST(HttpServer, AnswersItsRoutes) {
 }
 
 TEST(HttpServer, TwoDoNotShareAPort) {
-  auto server = HttpServer::Start(0, {});
+  auto server = HttpServer::Start({}, {});
   ASSERT_THAT(server, IsOk());
-  EXPECT_THAT(HttpServer::Start((*server)->port(), {}),
+  EXPECT_THAT(HttpServer::Start({.port = (*server)->port()}, {}),
               StatusIs(absl::StatusCode::kUnavailable, "HTTP_LISTEN"));
 }
 
 TEST(HttpServer, CanBeStoppedAtOnce) {
-  for (int i = 0; i < 20; ++i) ASSERT_THAT(HttpServer::Start(0, {}), IsOk());
+  for (int i = 0; i < 20; ++i) ASSERT_THAT(HttpServer::Start({}, {}), IsOk());
 }
 
 // Whoever connects and says nothing must not keep orchestrators from asking for long.
 TEST(HttpServer, SilentConnectionsDoNotBlockItForEver) {
-  auto server = HttpServer::Start(0, {{"/livez", [] { return HttpReply{}; }}});
+  auto server = HttpServer::Start({}, {{"/livez", [] { return HttpReply{}; }}});
   ASSERT_THAT(server, IsOk());
   std::vector<int> silent;
   for (int i = 0; i < 6; ++i) silent.push_back(Connect((*server)->port()));
@@ -80,10 +93,10 @@ TEST(ProbeUrl, IsZeroWhereNobodyAnswers) {
 TEST(ProbeUrl, GivesUpAfterItsTimeout) {
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
-  auto server = HttpServer::Start(0, {{"/slow", [released] {
-                                         released.wait();
-                                         return HttpReply{};
-                                       }}});
+  auto server = HttpServer::Start({}, {{"/slow", [released] {
+                                          released.wait();
+                                          return HttpReply{};
+                                        }}});
   ASSERT_THAT(server, IsOk());
   EXPECT_EQ(ProbeUrl(Url(**server, "/slow"), absl::Milliseconds(50)), 0);
   release.set_value();
@@ -92,7 +105,7 @@ TEST(ProbeUrl, GivesUpAfterItsTimeout) {
 TEST(ReadyPoller, CallsOnceAfterTheFirstGoodAnswer) {
   std::atomic<int> asked{0};
   auto server = HttpServer::Start(
-      0, {{"/health", [&] { return HttpReply{.status = ++asked < 3 ? 503 : 204}; }}});
+      {}, {{"/health", [&] { return HttpReply{.status = ++asked < 3 ? 503 : 204}; }}});
   ASSERT_THAT(server, IsOk());
   std::promise<void> ready;
   ReadyPoller poller({.url = Url(**server, "/health"), .interval = absl::Milliseconds(5)},

@@ -136,13 +136,13 @@ TEST_F(RunTest, ServesOnlyOnceTheReadyUrlAnswers) {
   Open();
   std::atomic<bool> healthy{false};
   std::atomic<int> asked{0};
-  auto child_http = HttpServer::Start(0, {{"/health", [&] {
-                                             ++asked;
-                                             return HttpReply{.status = healthy ? 200 : 503};
-                                           }}});
+  auto child_http = HttpServer::Start({}, {{"/health", [&] {
+                                              ++asked;
+                                              return HttpReply{.status = healthy ? 200 : 503};
+                                            }}});
   ASSERT_THAT(child_http, testing::IsOk());
   flags_.ready_url = absl::StrCat("http://127.0.0.1:", (*child_http)->port(), "/health");
-  flags_.http_port = 0;
+  flags_.http = health::Address{};
   LogCapture log;
   std::thread orchestrator([&] {
     const int port = Port(log);
@@ -159,7 +159,7 @@ TEST_F(RunTest, ServesOnlyOnceTheReadyUrlAnswers) {
 }
 
 TEST_F(RunTest, AnswersProbesFromTheStart) {
-  flags_.http_port = 0;
+  flags_.http = health::Address{};
   LogCapture log;
   std::thread orchestrator([&] {
     const int port = Port(log);

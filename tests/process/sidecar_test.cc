@@ -63,7 +63,8 @@ class SidecarTest : public ::testing::Test {
   testing::LogCapture log_;
   Supervisor supervisor_;
   Script script_;
-  Flags flags_{.verb = Verb::kSidecar, .http_port = 0, .drain_timeout = absl::InfiniteDuration()};
+  Flags flags_{
+      .verb = Verb::kSidecar, .http = health::Address{}, .drain_timeout = absl::InfiniteDuration()};
   std::atomic<bool> healthy_{false};
   std::unique_ptr<HttpServer> service_;
   int port_ = 0;
@@ -71,7 +72,7 @@ class SidecarTest : public ::testing::Test {
 
 // It cannot stop what runs beside it, so its silence must prove nothing.
 TEST_F(SidecarTest, ItDoesNotPromiseThatTheServiceStops) {
-  flags_.http_port = 0;
+  flags_.http = health::Address{};
   EXPECT_EQ(Run([&] { Terminate(); }), 0);
   base::MutexLock lock(script_.mu);
   EXPECT_FALSE(script_.options.can_stop);
