@@ -108,7 +108,7 @@ TEST_F(StartingTest, WaitGivesUpAfterItsTimeoutAndLeavesNothing) {
 TEST_F(StartingTest, ASidecarHoldsTheSessionOfAServiceThatItDidNotStart) {
   std::atomic<bool> healthy{false};
   auto service = process::HttpServer::Start(
-      0, {{"/health", [&] { return process::HttpReply{.status = healthy ? 200 : 503}; }}});
+      {}, {{"/health", [&] { return process::HttpReply{.status = healthy ? 200 : 503}; }}});
   ASSERT_TRUE(service.ok());
   auto sidecar = cluster_.StartAgent(
       {.verb = "sidecar",

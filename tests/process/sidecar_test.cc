@@ -38,7 +38,7 @@ class SidecarTest : public ::testing::Test {
   void Terminate() { kill(getpid(), SIGTERM); }
   void StartService() {
     auto service = HttpServer::Start(
-        0, {{"/health", [this] { return HttpReply{.status = healthy_ ? 200 : 503}; }}});
+        {}, {{"/health", [this] { return HttpReply{.status = healthy_ ? 200 : 503}; }}});
     ASSERT_THAT(service, IsOk());
     service_ = *std::move(service);
     flags_.ready_url = absl::StrCat("http://127.0.0.1:", service_->port(), "/health");
