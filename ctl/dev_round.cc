@@ -1,5 +1,6 @@
 #include "ctl/dev_round.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -44,7 +45,8 @@ absl::StatusOr<v1::PlanUpgradeResponse> Plan(Context& context, v1::PlanUpgradeRe
   request.set_contracts(true);
   ASSIGN_OR_RETURN(v1::PlanUpgradeResponse plan,
                    context.client.Call(&v1::ReleaseService::Stub::PlanUpgrade, request));
-  if (BlockedStep(plan) == nullptr) return plan;
+  const v1::PlannedMigration* blocked = BlockedStep(plan);
+  if (blocked == nullptr || blocked->waits()) return plan;
   request.set_contracts(false);
   ASSIGN_OR_RETURN(plan, context.client.Call(&v1::ReleaseService::Stub::PlanUpgrade, request));
   RETURN_IF_ERROR(CheckBlocked(plan));
@@ -72,7 +74,8 @@ absl::StatusOr<DevRound> Upgrade(Context& context, const std::string& directory)
   v1::PlanUpgradeRequest planned;
   ASSIGN_OR_RETURN(const v1::PlanUpgradeResponse plan, Plan(context, planned));
   DevRound round{.applied = plan.applied(), .contracts_waiting = LeftWaiting(plan)};
-  if (ToRun(plan).empty()) return round;
+  // Also one that only has to wait: an upgrade starts the backfills that it waits for.
+  if (!HasWork(plan)) return round;
   v1::StartUpgradeRequest request;
   request.set_request_id(base::NewUuid());
   request.set_contracts(planned.contracts());
@@ -88,7 +91,11 @@ absl::StatusOr<DevRound> Upgrade(Context& context, const std::string& directory)
   RETURN_IF_ERROR(ForDeveloper(
       OutcomeOf(operation, Transactional(plan, operation.error().version())), directory));
   round.applied = operation.applied();
-  round.ran = static_cast<int>(ToRun(plan).size());
+  // What waited for a backfill has run as well by now.
+  round.ran = static_cast<int>(std::count_if(
+      plan.migrations().begin(), plan.migrations().end(), [&](const v1::PlannedMigration& m) {
+        return !m.left_waiting() && m.ref().version() <= operation.applied();
+      }));
   round.contracts_waiting = {operation.contracts_waiting().begin(),
                              operation.contracts_waiting().end()};
   return round;

@@ -10,7 +10,18 @@ namespace {
 constexpr double kWeight = 0.4;  // Of the newest batch in the average.
 constexpr double kMostShrink = 0.5;
 constexpr double kMostGrowth = 1.2;
+// Of the table's rows in one batch: fewer writes than one in a hundred come upon its locks.
+constexpr double kMostOfTable = 0.008;
+// Of the rows that a limited job walks in a second.
+constexpr double kMostOfSecond = 0.2;
 }  // namespace
+
+int MostRowsOf(int64_t table_rows, double rate) {
+  const double few =
+      std::max<double>(kFirstBatchRows, kMostOfTable * static_cast<double>(table_rows));
+  const double even = rate > 0 ? std::max<double>(kMinBatchRows, kMostOfSecond * rate) : few;
+  return static_cast<int>(std::min<double>({few, even, chain::kMaxBatchRows}));
+}
 
 BatchController::BatchController(int first, int most) : most_(most), rows_(first) { Set(first); }
 

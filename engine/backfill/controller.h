@@ -17,6 +17,11 @@ inline constexpr int kFirstBatchRows = 1000;
 // it. Less than the 200 ms that nobody should wait, with room for one that is slower than the last.
 inline constexpr absl::Duration kBatchTarget = absl::Milliseconds(100);
 
+// The most rows that a batch has where nobody says otherwise: of a table of `table_rows` rows no
+// more than a few, and of `rate` rows a second (this holder's; 0: no limit) a fifth of a second's,
+// so that a slow job is slow in each second and not in the mean of minutes.
+int MostRowsOf(int64_t table_rows, double rate);
+
 class BatchController {
  public:
   // `most` is what a person or the file allows.

@@ -36,8 +36,6 @@ constexpr absl::Duration kConflictPause = absl::Milliseconds(250);
 constexpr absl::Duration kMaxConflictPause = absl::Seconds(5);
 // A part that failed for a reason that may pass is tried again after this.
 constexpr absl::Duration kTryAgain = absl::Seconds(2);
-// Of the table's rows in one batch: fewer writes than one in a hundred come upon its locks.
-constexpr double kMostOfTable = 0.008;
 // Of the table's rows: a vacuum each time so many were changed, but not for a few.
 constexpr double kVacuumPart = 0.03;
 constexpr int64_t kVacuumRows = 10'000;
@@ -49,6 +47,12 @@ absl::Duration Clock() { return base::SystemClock()->SinceBoot(); }
 bool IsAboutLocks(const absl::Status& status) {
   const std::string state = postgres::SqlStateOf(status);
   return state == "55P03" || state == "40P01" || state == "57014" || state == "40001";
+}
+
+// A server that goes down or comes back, or has no room: the part itself is not at fault.
+bool IsAboutServer(const absl::Status& status) {
+  return postgres::IsConnectionLost(status) || base::ReasonOf(status) == "DATABASE_RESOURCES" ||
+         postgres::SqlStateOf(status).substr(0, 2) == "53";
 }
 
 class PartRunner {
@@ -94,7 +98,7 @@ class PartRunner {
     std::optional<absl::Duration> again;
     if (cancellation_.requested()) again = absl::ZeroDuration();
     if (stopped_) again = absl::ZeroDuration();
-    if (IsAboutLocks(why) || postgres::SqlStateOf(why).substr(0, 2) == "53") again = kTryAgain;
+    if (IsAboutLocks(why) || IsAboutServer(why)) again = kTryAgain;
     const bool fit = base::ReasonOf(why) != "PERMISSION";
     if (!fit) again = kTryAgain;
     const absl::Status told =
@@ -146,7 +150,7 @@ class PartRunner {
       return apply::CancelledError(absl::StrCat("the backfill is ", info_.state));
     }
     ASSIGN_OR_RETURN(settings_, SettingsOf(part_.job, info_.settings));
-    limiter_.Set(settings_.rate == 0 ? 0 : settings_.rate / std::max(1.0, 1.0 * info_.holders));
+    limiter_.Set(Rate());
     if (controller_.has_value()) controller_->Limit(MostRows());
     return absl::OkStatus();
   }
@@ -226,11 +230,11 @@ class PartRunner {
     }
   }
 
-  // Where nobody says otherwise: of a small table no more than a few of its rows at a time.
+  // Rows a second of this holder; 0: no limit.
+  double Rate() const { return settings_.rate / std::max(1.0, 1.0 * info_.holders); }
   int MostRows() const {
-    if (settings_.batch != chain::kMaxBatchRows) return settings_.batch;
-    return std::clamp(static_cast<int>(kMostOfTable * static_cast<double>(part_.total)),
-                      kFirstBatchRows, chain::kMaxBatchRows);
+    const bool told = settings_.batch != chain::kMaxBatchRows;
+    return told ? settings_.batch : MostRowsOf(part_.total, Rate());
   }
 
   void Conflicted(const absl::Status& status) {

@@ -134,6 +134,11 @@ absl::Status ConnectError(absl::string_view shown, absl::string_view text) {
   const std::map<std::string, std::string> metadata = {{"database", std::string(shown)}};
   // libpq gives no SQLSTATE for a failed connect, so the server's (English or not) text is all
   // there is; anything not recognised is UNAVAILABLE.
+  // First: "too many connections for role" speaks of a role, too.
+  if (absl::StrContains(reason, "too many") || absl::StrContains(reason, "remaining connection")) {
+    return MakeError(StatusCode::kResourceExhausted, "DATABASE_RESOURCES", message, metadata,
+                     "raise max_connections or close other connections");
+  }
   if (absl::StrContains(reason, "password") || absl::StrContains(reason, "authentication") ||
       absl::StrContains(reason, "pg_hba.conf") || absl::StrContains(reason, "role \"")) {
     return MakeError(StatusCode::kUnauthenticated, "DATABASE_CREDENTIALS", message, metadata,
@@ -142,10 +147,6 @@ absl::Status ConnectError(absl::string_view shown, absl::string_view text) {
   if (absl::StrContains(reason, "does not exist")) {
     return MakeError(StatusCode::kNotFound, "DATABASE_NOT_FOUND", message, metadata,
                      "create the database, or correct its name in the connection string");
-  }
-  if (absl::StrContains(reason, "too many") || absl::StrContains(reason, "remaining connection")) {
-    return MakeError(StatusCode::kResourceExhausted, "DATABASE_RESOURCES", message, metadata,
-                     "raise max_connections or close other connections");
   }
   return MakeError(StatusCode::kUnavailable, "DATABASE_UNAVAILABLE", message, metadata,
                    "check that PostgreSQL runs and accepts connections there");

@@ -41,6 +41,15 @@ TEST(BatchController, AnAuthorsSmallLimitWinsOverTheSmallest) {
   EXPECT_EQ(controller.rows(), 7);
 }
 
+TEST(MostRowsOf, IsLittleOfATableAndOfASecond) {
+  EXPECT_EQ(MostRowsOf(0, 0), kFirstBatchRows);
+  EXPECT_EQ(MostRowsOf(1'000'000, 0), 8000);
+  EXPECT_EQ(MostRowsOf(1'000'000'000, 0), 50'000);
+  EXPECT_EQ(MostRowsOf(1'000'000, 10'000), 2000);
+  EXPECT_EQ(MostRowsOf(1'000'000, 20), kMinBatchRows);
+  EXPECT_EQ(MostRowsOf(1'000'000, 1'000'000), 8000);
+}
+
 TEST(RateLimiter, MakesABatchPayForItsRows) {
   RateLimiter limiter;
   EXPECT_EQ(limiter.PauseAt(kSecond), absl::ZeroDuration());

@@ -27,6 +27,7 @@ class BackfillDatabase {
   explicit BackfillDatabase(PostgresServer* server = nullptr);
 
   TestDatabase& db() { return db_; }
+  const std::string& agent() const { return agent_; }  // The role that parts run under.
   std::string Scalar(const std::string& sql) { return db_.Scalar(sql); }
   // After the server was killed: until it answers.
   void Reconnect();

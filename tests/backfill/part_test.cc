@@ -298,6 +298,28 @@ TEST(BackfillPart, APausedJobStandsStillAndACancelledOneGivesItsPartBack) {
   EXPECT_EQ(db.Scalar("SELECT min(v) || ' ' || max(v) FROM t"), "1 1");
 }
 
+// Its helpers have connections of their own. That there is none for them ends no job: it was so in
+// the moment in which a server came back.
+TEST(BackfillPart, AConnectionThatIsNotToBeHadIsAskedForAgain) {
+  BackfillDatabase db;
+  MakeTable(db, 100);
+  db.Publish("fill", kFill);
+  db.Start("fill");
+  ASSERT_EQ(db.Run(*db.Grant()).outcome, PartOutcome::kDone);
+  const auto part = db.Grant();
+  ASSERT_TRUE(part.has_value());
+  const auto limit = [&](int connections) {
+    db.db().Query(absl::StrCat("ALTER ROLE ", db.agent(), " CONNECTION LIMIT ", connections));
+  };
+  limit(1);  // Its own.
+  const PartEnd end = db.Run(*part);
+  EXPECT_EQ(end.outcome, PartOutcome::kGivenBack) << end.status;
+  EXPECT_EQ(base::ReasonOf(end.status), "DATABASE_RESOURCES") << end.status;
+  EXPECT_EQ(db.State("fill"), "running");
+  limit(-1);
+  EXPECT_TRUE(Eventually([&] { return db.RunAll().ok() && db.State("fill") == "done"; }));
+}
+
 TEST(BackfillPart, StartingOneThatRunsTellsItHow) {
   BackfillDatabase db;
   MakeTable(db, 100);

@@ -71,7 +71,10 @@ TEST_F(Doctor, FindsNothingWrongAfterSetup) {
   EXPECT_THAT(result.out, HasSubstr("lockstep-0:7411 (epoch 7)"));
   EXPECT_THAT(result.out, HasSubstr(absl::StrCat("may act as ", owner_)));
   EXPECT_THAT(result.out, HasSubstr("schema and functions belong to lockstep_owner"));
-  EXPECT_THAT(result.out, HasSubstr("18 ok, 1 warning, 0 problems\n"));
+  // Before 14 a server does not look whether its clients are still there, which is a warning, too.
+  const bool looks = db_.Connect()->server_version() >= 140'000;
+  EXPECT_THAT(result.out, HasSubstr(looks ? "18 ok, 1 warning, 0 problems\n"
+                                          : "17 ok, 2 warnings, 0 problems\n"));
 }
 
 TEST_F(Doctor, SaysEverythingThatKeepsARoleFromMigrating) {

@@ -1,4 +1,5 @@
 // lockstep setup on a real PostgreSQL.
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -86,9 +87,11 @@ TEST_F(Setup, PrintsWhatAnAdministratorWouldRun) {
   EXPECT_EQ(db_.Scalar("SELECT to_regnamespace('lockstep') IS NULL"), "t");
   TempDir dir;
   const std::string script = dir.Write("setup.sql", printed.out);
+  // Servers from elsewhere come without it; any psql will do.
+  const std::string own = db_.server().bindir() + "/psql";
   const CommandResult psql =
-      RunCommand({.argv = {db_.server().bindir() + "/psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d",
-                           db_.conninfo(), "-f", script}});
+      RunCommand({.argv = {std::filesystem::exists(own) ? own : "psql", "-qX", "-v",
+                           "ON_ERROR_STOP=1", "-d", db_.conninfo(), "-f", script}});
   ASSERT_EQ(psql.exit->code, 0) << psql.err;
   EXPECT_EQ(MemberOf(migrator_, owner_), "t");
   EXPECT_EQ(MemberOf(migrator_, "lockstep_agents"), "t");

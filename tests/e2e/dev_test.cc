@@ -211,6 +211,28 @@ TEST(Dev, ANewFileIsAppliedAndABrokenOneIsToldAndItsCorrectionTaken) {
   EXPECT_EQ(project.Ctl({"sum", "--check"}).exit, ExitStatus{});
 }
 
+TEST(Dev, AMigrationThatOnlyWaitsForABackfillGetsIt) {
+  Project project;
+  project.Write("001_users.sql", absl::StrCat(kUsers, "; ALTER TABLE users ADD COLUMN name text"));
+  auto dev = project.StartReady();
+  ASSERT_EQ(project.Scalar("WITH new AS (INSERT INTO users VALUES (1), (2) RETURNING id) "
+                           "SELECT count(*) FROM new"),
+            "2");
+  project.Write("backfills/fill_names.sql",
+                "-- lockstep:after 1\n-- lockstep:table users\n-- lockstep:key id\n"
+                "-- lockstep:section batch\nUPDATE users SET name = 'none' WHERE id > $1 AND id <= "
+                "$2 AND name IS NULL;\n"
+                "-- lockstep:section verify\nSELECT id FROM users WHERE name IS NULL;\n");
+  project.Write("002_named.sql",
+                "-- lockstep:needs-backfill fill_names\n"
+                "ALTER TABLE users ALTER COLUMN name SET NOT NULL");
+  EXPECT_TRUE(project.EventuallyScalar(
+      "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'name'",
+      "t"))
+      << dev->stderr_text();
+  EXPECT_EQ(project.Scalar("SELECT count(*) FROM users WHERE name = 'none'"), "2");
+}
+
 TEST(Dev, AFileThatCannotBeReadAsAMigrationIsToldAndTheOthersStayApplied) {
   Project project;
   project.Write("001_users.sql", kUsers);

@@ -102,6 +102,8 @@ TEST(ConnectError, TellsTheCausesApart) {
               StatusIs(StatusCode::kNotFound, "DATABASE_NOT_FOUND"));
   EXPECT_THAT(ConnectError("db", "FATAL:  sorry, too many clients already"),
               StatusIs(StatusCode::kResourceExhausted, "DATABASE_RESOURCES"));
+  EXPECT_THAT(ConnectError("db", "FATAL:  too many connections for role \"app\""),
+              StatusIs(StatusCode::kResourceExhausted, "DATABASE_RESOURCES"));
   EXPECT_THAT(ConnectError("db", "connection refused"),
               StatusIs(StatusCode::kUnavailable, "DATABASE_UNAVAILABLE"));
 }
