@@ -161,11 +161,12 @@ TEST(BackfillKills, WhateverIsKilledEachRowIsDoneOnce) {
   PostgresServer server;
   ASSERT_THAT(server.Start(), IsOk());
   Struck struck{};
-  for (int i = 0; i < rounds && !::testing::Test::HasFailure(); ++i) {
-    SCOPED_TRACE(absl::StrCat("round ", i, i % 2 == 0 ? ", durable" : ""));
-    Round(server, i % 2 == 0, random, struck).Run();
+  int done = 0;
+  for (; done < rounds && !::testing::Test::HasFailure(); ++done) {
+    SCOPED_TRACE(absl::StrCat("round ", done, done % 2 == 0 ? ", durable" : ""));
+    Round(server, done % 2 == 0, random, struck).Run();
   }
-  std::cout << rounds << " rounds; killed: " << struck[0] << " agents, " << struck[1]
+  std::cout << done << " rounds; killed: " << struck[0] << " agents, " << struck[1]
             << " coordinators, " << struck[2] << " times all backends, " << struck[3]
             << " times PostgreSQL\n";
 }
