@@ -1,90 +1,23 @@
-// The barrier of a contract operation: whom it keeps out, whose it is, when it goes. And who is in
-// the way of a contract: sessions, and connections that no session answers for.
+// The barrier of a contract operation: whom it keeps out, whose it is, when it goes. And whose
+// sessions are in the way of a contract.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <random>
 
 #include "absl/strings/str_cat.h"
 
-#include "coordinator/store/contract_store.h"
-#include "coordinator/store/operation_store.h"
-#include "coordinator/store/session_store.h"
-#include "tests/catalog/lockstep_database.h"
-#include "tests/support/matchers.h"
+#include "tests/catalog/barrier_fixture.h"
 
 namespace lockstep::testing {
 namespace {
 
 using absl::StatusCode;
-using coordinator::ClientGroup;
 using coordinator::ContractFacts;
 using coordinator::ContractRequest;
 using coordinator::GateState;
 using coordinator::OperationKind;
 using coordinator::OperationState;
-using postgres::Param;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-class BarrierTest : public ::testing::Test {
- protected:
-  // Expand 1 has run, contracts 2 and 3 wait.
-  BarrierTest() {
-    lockstep_.Publish(
-        {{}, {.phase = "contract", .touches = {{"users.email"}}}, {.phase = "contract"}});
-    lockstep_.Run(1, 1);
-  }
-
-  ContractRequest Asks(const std::string& request, Version version = 2) {
-    return {.request_id = request,
-            .version = version,
-            .when_drained = true,
-            .deadline = absl::Hours(1),
-            .actor = "ann",
-            .reason = "release 42"};
-  }
-  std::string Start(const ContractRequest& request) {
-    const auto id =
-        coordinator::StartContractOperation(lockstep_.admin(), lockstep_.leader(), request);
-    EXPECT_THAT(id, IsOk());
-    return id.ok() ? *id : "";
-  }
-  absl::Status SetBarrier(const std::string& operation) {
-    return coordinator::SetBarrier(lockstep_.admin(), lockstep_.leader(), operation);
-  }
-  void End(const std::string& operation, OperationState state) {
-    EXPECT_THAT(
-        coordinator::EndContract(lockstep_.admin(), lockstep_.leader(), operation, state, {}),
-        IsOkAndHolds(true));
-  }
-  Declaration Live(const std::string& name, Version adapted_to = 0) {
-    Declaration instance = lockstep_.Instance(name, 1);
-    instance.adapted_to = adapted_to;
-    EXPECT_EQ(lockstep_.Admit(instance).state, GateState::kOpen);
-    return instance;
-  }
-  void Close(const Declaration& instance) {
-    EXPECT_THAT(coordinator::MoveSession(lockstep_.admin(), lockstep_.leader(), instance.session_id,
-                                         "closed"),
-                IsOkAndHolds(true));
-  }
-  std::string Barrier() {
-    return lockstep_.Scalar("SELECT coalesce(barrier, 0) FROM lockstep.chain");
-  }
-  std::string Events(const std::string& kind) {
-    return lockstep_.Scalar(
-        absl::StrCat("SELECT count(*) FROM lockstep.event WHERE kind = '", kind, "'"));
-  }
-  ContractFacts Facts(Version version = 2) {
-    const auto facts =
-        coordinator::ReadContractFacts(lockstep_.admin(), version, absl::UnixEpoch());
-    EXPECT_THAT(facts, IsOk());
-    return facts.ok() ? *facts : ContractFacts{};
-  }
-
-  LockstepDatabase lockstep_;
-};
 
 TEST_F(BarrierTest, KeepsOutWhomItsContractConcernsAndNobodyElse) {
   const std::string id = Start(Asks("r"));
@@ -359,103 +292,6 @@ TEST_F(BarrierTest, AContractWhoseTurnHasNotComeSaysWhy) {
   EXPECT_EQ(Facts(2).not_next, "");
   EXPECT_FALSE(Facts(99).published);
   EXPECT_FALSE(Facts(1).is_contract);
-}
-
-// Connections by who answers for them.
-class ClientsTest : public BarrierTest {
- protected:
-  ClientsTest() {
-    lockstep_.db().RunScript(
-        "CREATE TABLE users (id int, email text); CREATE TABLE reports (id int); "
-        "GRANT SELECT ON reports TO PUBLIC");
-    reader_ = lockstep_.db().CreateLogin("reader");
-    other_ = lockstep_.db().CreateLogin("other");
-    lockstep_.db().RunScript(absl::StrCat("GRANT SELECT (email) ON users TO ", reader_));
-  }
-  std::unique_ptr<postgres::Connection> Client(const std::string& role, const std::string& name) {
-    auto client = postgres::Connection::Open(
-        {.conninfo = lockstep_.db().conninfo(role), .application_name = name});
-    EXPECT_THAT(client, IsOk());
-    return client.ok() ? *std::move(client) : nullptr;
-  }
-  static std::string NameOf(const Declaration& d, bool marked) {
-    return absl::StrCat(d.service, "@", d.instance,
-                        marked ? absl::StrCat("#", d.session_id.substr(0, 8)) : "");
-  }
-  // Of the readers' connections only: those of the test itself are undeclared, too.
-  std::vector<std::string> Found(Version version = 2) {
-    std::vector<std::string> found;
-    for (const ClientGroup& client : Facts(version).clients) {
-      if (client.role != reader_ && client.role != other_) continue;
-      found.push_back(absl::StrCat(client.leftover ? "leftover " : "", client.application_name, " ",
-                                   client.connections, client.locks > 0 ? " locks" : ""));
-    }
-    return found;
-  }
-
-  std::string reader_;
-  std::string other_;
-};
-
-TEST_F(ClientsTest, ThoseWithoutARightOnWhatIsTouchedAreNoConcern) {
-  const auto reader = Client(reader_, "metabase");
-  const auto again = Client(reader_, "metabase");
-  const auto other = Client(other_, "monitor");
-  EXPECT_THAT(Found(), ElementsAre("metabase 2"));
-  // What contract 3 touches is not known: it may be anything.
-  EXPECT_THAT(Found(3), ElementsAre("metabase 2", "monitor 1"));
-}
-
-TEST_F(ClientsTest, ARightThatARoleMayTakeCountsToo) {
-  lockstep_.db().RunScript(
-      absl::StrCat("GRANT ", reader_, " TO ", other_, "; ALTER ROLE ", other_, " NOINHERIT"));
-  const auto other = Client(other_, "monitor");
-  EXPECT_THAT(Found(), ElementsAre("monitor 1"));
-}
-
-TEST_F(ClientsTest, ThoseThatHoldALockOnItComeFirst) {
-  const auto a = Client(reader_, "a");
-  const auto b = Client(reader_, "a");
-  const auto z = Client(reader_, "z");
-  ASSERT_THAT(z->RunScript("BEGIN; SELECT email FROM users"), IsOk());
-  EXPECT_THAT(Found(), ElementsAre("z 1 locks", "a 2"));
-}
-
-TEST_F(ClientsTest, LockstepsOwnAndThoseOfInstancesThatCountAreNotTold) {
-  const Declaration old = Live("old");
-  const Declaration adapted = Live("adapted", /*adapted_to=*/2);
-  const auto own = Client(reader_, "lockstep:12345678");
-  const auto concerned = Client(reader_, NameOf(old, true));
-  const auto unconcerned = Client(reader_, NameOf(adapted, true));
-  const auto unmarked = Client(reader_, NameOf(adapted, false));
-  EXPECT_THAT(Found(), IsEmpty());
-}
-
-TEST_F(ClientsTest, WhatAnEndedInstanceLeavesBehindIsToldAsSuch) {
-  const Declaration old = Live("old");
-  const Declaration adapted = Live("adapted", /*adapted_to=*/2);
-  const auto marked = Client(reader_, NameOf(old, true));
-  const auto unmarked = Client(reader_, NameOf(old, false));
-  const auto harmless = Client(reader_, NameOf(adapted, true));
-  Close(old);
-  Close(adapted);
-  EXPECT_THAT(Found(), ElementsAre(absl::StrCat("leftover ", NameOf(old, false), " 1"),
-                                   absl::StrCat("leftover ", NameOf(old, true), " 1")));
-}
-
-TEST_F(ClientsTest, AnUnmarkedConnectionOlderThanTheAdaptedStartIsOfTheOneBefore) {
-  Declaration first = Live("pod");
-  const auto before = Client(reader_, NameOf(first, false));
-  Close(first);
-  Live("pod", /*adapted_to=*/2);
-  EXPECT_THAT(Found(), ElementsAre("leftover service@pod 1"));
-  const auto after = Client(reader_, NameOf(first, false));
-  EXPECT_THAT(Found(), ElementsAre("leftover service@pod 1"));
-}
-
-TEST_F(ClientsTest, AMarkThatNobodyKnowsIsNobodys) {
-  const auto stranger = Client(reader_, "service@pod#00000000");
-  EXPECT_THAT(Found(), ElementsAre("service@pod#00000000 1"));
 }
 
 }  // namespace
