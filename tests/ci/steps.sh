@@ -10,11 +10,11 @@ configure_and_build() {
   cmake --build "$builds/$1" --parallel "$(nproc)" -- -k 0
 }
 
-# run_ctest PRESET [ARGUMENT...]
+# run_ctest PRESET JOBS [ARGUMENT...]
 run_ctest() {
-  local preset=$1
-  shift
-  "${no_aslr[@]}" ctest --test-dir "$builds/$preset" --parallel 2 --output-on-failure --no-tests=error "$@"
+  local preset=$1 jobs=$2
+  shift 2
+  "${no_aslr[@]}" ctest --test-dir "$builds/$preset" --parallel "$jobs" --output-on-failure --no-tests=error "$@"
 }
 
 step_packages() { install_packages deploy/packages.txt tests/packages.txt; }
@@ -24,7 +24,8 @@ step_build() { configure_and_build dev; }
 # Whole programs wait for each other on a machine that may be busy with something else: one of these
 # tests that fails is run once more, by itself, and is named. No other test has a second try.
 step_tests() {
-  if run_ctest dev; then return; fi
+  # Half of their time they wait for each other's processes.
+  if run_ctest dev "$(($(nproc) + 1))"; then return; fi
   local whole failed
   whole=$(ctest --test-dir "$builds/dev" --show-only --label-regex '^e2e$' | sed -n 's/^ *Test *#[0-9]*: //p' | sort)
   failed=$(sed 's/^[0-9]*://' "$builds/dev/Testing/Temporary/LastTestsFailed.log" | sort)
@@ -55,14 +56,14 @@ step_docs() { tests/docs/check_links.sh; }
 step_asan() {
   if [[ $asan == full ]]; then
     configure_and_build asan
-    run_ctest asan -L '^(unit|pg)$'
+    run_ctest asan "$(nproc)" -L '^(unit|pg)$'
     return
   fi
   local targets=(support_test base_test sql_test chain_test postgres_unit_test apply_unit_test
     coordinator_unit_test)
   cmake --preset asan -B "$builds/asan-core" -DLOCKSTEP_CORE_ONLY=ON
   cmake --build "$builds/asan-core" --parallel "$(nproc)" --target "${targets[@]}"
-  run_ctest asan-core -R "^($(IFS='|' && echo "${targets[*]}"))\$"
+  run_ctest asan-core "$(nproc)" -R "^($(IFS='|' && echo "${targets[*]}"))\$"
 }
 
 # The core, which links nothing that ThreadSanitizer cannot see into: the tests that start threads; with
@@ -70,7 +71,7 @@ step_asan() {
 step_tsan() {
   if [[ $tsan == full ]]; then
     configure_and_build tsan
-    run_ctest tsan
+    run_ctest tsan "$(nproc)"
     return
   fi
   local targets=(support_test base_test postgres_test apply_run_test apply_concurrent_test catalog_lease_test
@@ -78,7 +79,7 @@ step_tsan() {
   cmake --preset tsan -B "$builds/tsan"
   cmake --build "$builds/tsan" --parallel "$(nproc)" --target "${targets[@]}"
   # Instrumented, a race takes ten times as long; what threads do to each other is the same in each.
-  LOCKSTEP_RACES=20 run_ctest tsan -R "^($(IFS='|' && echo "${targets[*]}")|schedules)\$"
+  LOCKSTEP_RACES=20 run_ctest tsan "$(nproc)" -R "^($(IFS='|' && echo "${targets[*]}")|schedules)\$"
 }
 
 # clang's thread-safety analysis is made while it compiles; nothing is run. The core is what step asan
