@@ -237,10 +237,10 @@ absl::StatusOr<OperationView> Operations::Get(const std::string& operation_id, b
   return view;
 }
 
-absl::StatusOr<std::vector<OperationView>> Operations::List(std::optional<absl::Time> before,
-                                                            int limit, bool active_only) {
+absl::StatusOr<std::vector<OperationView>> Operations::List(const std::string& after, int limit,
+                                                            bool active_only) {
   ASSIGN_OR_RETURN(auto connection, options_.database->Take());
-  ASSIGN_OR_RETURN(const auto rows, ReadOperations(*connection, before, limit, active_only));
+  ASSIGN_OR_RETURN(const auto rows, ReadOperations(*connection, after, limit, active_only));
   std::vector<OperationView> views;
   for (const OperationRow& row : rows) {
     ASSIGN_OR_RETURN(OperationView view, Describe(*connection, row));

@@ -107,7 +107,7 @@ class Operations {
   absl::StatusOr<std::vector<ContractState>> ListContracts(Version version);
 
   absl::StatusOr<OperationView> Get(const std::string& operation_id, bool with_attempts = false);
-  absl::StatusOr<std::vector<OperationView>> List(std::optional<absl::Time> before, int limit,
+  absl::StatusOr<std::vector<OperationView>> List(const std::string& after, int limit,
                                                   bool active_only);
   absl::StatusOr<OperationView> Cancel(const std::string& operation_id, const std::string& actor,
                                        const std::string& reason);

@@ -16,6 +16,7 @@ namespace lockstep::coordinator {
 namespace {
 
 constexpr int kDefaultPage = 50;
+constexpr size_t kMaxToken = 64;  // The id of an operation.
 constexpr int kMaxPage = 500;
 
 }  // namespace
@@ -48,18 +49,12 @@ absl::Status OperationServiceImpl::DoList(const v1::ListOperationsRequest& reque
                                           v1::ListOperationsResponse& response) {
   const int size =
       request.page_size() <= 0 ? kDefaultPage : std::min(request.page_size(), kMaxPage);
-  std::optional<absl::Time> before;
-  if (!request.page_token().empty()) {
-    int64_t micros = 0;
-    if (!absl::SimpleAtoi(request.page_token(), &micros)) {
-      return InvalidField("page_token", "not one of ours");
-    }
-    before = absl::FromUnixMicros(micros);
-  }
-  ASSIGN_OR_RETURN(const auto views, operations_->List(before, size, request.active_only()));
+  RETURN_IF_ERROR(CheckText("page_token", request.page_token(), kMaxToken));
+  ASSIGN_OR_RETURN(const auto views,
+                   operations_->List(request.page_token(), size, request.active_only()));
   for (const OperationView& view : views) *response.add_operations() = ToProto(view);
   if (static_cast<int>(views.size()) == size) {
-    response.set_next_page_token(absl::StrCat(absl::ToUnixMicros(views.back().row.created_at)));
+    response.set_next_page_token(views.back().row.operation_id);
   }
   return absl::OkStatus();
 }

@@ -269,19 +269,20 @@ absl::StatusOr<std::optional<OperationRow>> ReadLastOperation(Connection& connec
 }
 
 absl::StatusOr<std::vector<OperationRow>> ReadOperations(Connection& connection,
-                                                         std::optional<absl::Time> before,
-                                                         int limit, bool active_only) {
-  const auto cut =
-      before.has_value()
-          ? Param(absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", *before, absl::UTCTimeZone()))
-          : postgres::NullParam();
+                                                         const std::string& after, int limit,
+                                                         bool active_only) {
+  if (!after.empty()) RETURN_IF_ERROR(ReadOperation(connection, after).status());
+  // Many may have been asked for in one microsecond: their names decide.
   ASSIGN_OR_RETURN(
       const auto result,
-      connection.Query(absl::StrCat(kColumns,
-                                    "WHERE ($1::timestamptz IS NULL OR created_at < $1) AND "
-                                    "(NOT $3 OR state IN ('running', 'paused', 'cancelling')) "
-                                    "ORDER BY created_at DESC, operation_id LIMIT $2"),
-                       {cut, Param(limit), Param(active_only)}));
+      connection.Query(
+          absl::StrCat(kColumns,
+                       "WHERE ($1 = '' OR EXISTS (SELECT FROM lockstep.operation l"
+                       " WHERE l.operation_id = $1 AND (o.created_at < l.created_at"
+                       " OR o.created_at = l.created_at AND o.operation_id > l.operation_id))) AND "
+                       "(NOT $3 OR state IN ('running', 'paused', 'cancelling')) "
+                       "ORDER BY created_at DESC, operation_id LIMIT $2"),
+          {Param(after), Param(limit), Param(active_only)}));
   std::vector<OperationRow> operations;
   for (const Row& row : result.rows) operations.push_back(OperationOf(row));
   return operations;

@@ -78,10 +78,11 @@ absl::StatusOr<std::optional<OperationRow>> ReadActiveOperation(
     postgres::Connection& connection, OperationKind kind = OperationKind::kUpgrade);
 // The newest upgrade that has ended; absent when there is none.
 absl::StatusOr<std::optional<OperationRow>> ReadLastOperation(postgres::Connection& connection);
-// A page, newest first, older than `before` (absent: from the newest).
+// A page, newest first, from behind the operation `after` ("": from the newest). NOT_FOUND when
+// there is no such operation.
 absl::StatusOr<std::vector<OperationRow>> ReadOperations(postgres::Connection& connection,
-                                                         std::optional<absl::Time> before,
-                                                         int limit, bool active_only);
+                                                         const std::string& after, int limit,
+                                                         bool active_only);
 
 }  // namespace lockstep::coordinator
 

@@ -81,7 +81,7 @@ class VerbsTest : public CoordinatorTest, public ::testing::WithParamInterface<i
   }
 
   std::string LastOperation() {
-    const auto list = operations_->List(std::nullopt, 1, false);
+    const auto list = operations_->List("", 1, false);
     return list.ok() && !list->empty() ? list->front().row.operation_id : "op-none";
   }
 
