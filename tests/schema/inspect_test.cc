@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "engine/sql/model/dump.h"
+#include "tests/schema/not_null_names.h"
 #include "tests/support/matchers.h"
 #include "tests/support/test_database.h"
 
@@ -37,7 +38,7 @@ const Relation& Get(const Database& database, absl::string_view name) {
 
 // The lines of the dump from the one that starts with `head` to the next object.
 std::string TextOf(const Database& database, absl::string_view head) {
-  const std::string text = absl::StrCat("\n", DumpText(database));
+  const std::string text = absl::StrCat("\n", WithoutNotNullNames(DumpText(database)));
   const size_t begin = text.find(absl::StrCat("\n", head));
   if (begin == std::string::npos) return "";
   size_t end = begin + 1;

@@ -11,6 +11,7 @@
 #include "engine/sql/analysis/alter_table.h"
 #include "engine/sql/analysis/call.h"
 #include "engine/sql/analysis/constraint.h"
+#include "engine/sql/analysis/definition.h"
 #include "engine/sql/analysis/expression.h"
 #include "engine/sql/analysis/families.h"
 #include "engine/sql/analysis/removal.h"
@@ -241,7 +242,7 @@ void AnalyzeSetNotNull(const AlterTarget& target, Node command, StatementContext
     ReportLiveWriters(relation, command, context);
   }
   for (Relation* each : target.All()) {
-    if (Column* column = each->FindColumn(name)) column->not_null = true;
+    if (Column* column = each->FindColumn(name)) DefineNotNull(*each, *column, "", context);
   }
 }
 

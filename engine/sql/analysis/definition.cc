@@ -44,17 +44,6 @@ std::string CheckText(absl::string_view statement, size_t start) {
   return "";
 }
 
-void DefineNotNull(Relation& relation, Column& column, absl::string_view name,
-                   const StatementContext& context) {
-  if (column.not_null) return;
-  column.not_null = true;
-  if (context.db.server_version < kNamedNotNullVersion) return;
-  Constraint constraint{.kind = ConstraintKind::kNotNull, .columns = {column.name}};
-  constraint.name =
-      name.empty() ? ChooseName(relation, constraint.columns, "not_null") : std::string(name);
-  relation.constraints.push_back(std::move(constraint));
-}
-
 // A sequence that feeds a serial or identity column.
 void DefineSequence(const Relation& table, const Column& column, StatementContext& context) {
   Relation sequence;
@@ -195,6 +184,23 @@ bool ChangesColumn(Relation& relation, Node node, absl::string_view column_name,
 }
 
 }  // namespace
+
+void DefineNotNull(Relation& relation, Column& column, absl::string_view name,
+                   StatementContext& context) {
+  if (column.not_null) return;
+  column.not_null = true;
+  if (context.db.server_version < kNamedNotNullVersion) return;
+  for (Constraint& constraint : relation.constraints) {
+    if (constraint.kind != ConstraintKind::kNotNull || constraint.columns[0] != column.name)
+      continue;
+    constraint.valid = true;  // It was there and not known to hold.
+    return;
+  }
+  Constraint constraint{.kind = ConstraintKind::kNotNull, .columns = {column.name}};
+  constraint.name =
+      name.empty() ? ChooseName(relation, constraint.columns, "not_null") : std::string(name);
+  relation.constraints.push_back(std::move(constraint));
+}
 
 std::vector<std::string> KeyColumns(Node constraint, absl::string_view column) {
   std::vector<std::string> columns = Texts(constraint["keys"]);

@@ -25,6 +25,11 @@ model::Column& DefineColumn(model::Relation& relation, Node column_def, Statemen
 model::Constraint* DefineConstraint(model::Relation& relation, Node constraint,
                                     absl::string_view column, StatementContext& context);
 
+// Makes a column NOT NULL; since 18 by a constraint of that name ("": the one that PostgreSQL
+// chooses), or by one that was there and was not valid.
+void DefineNotNull(model::Relation& relation, model::Column& column, absl::string_view name,
+                   StatementContext& context);
+
 // Adds an index (the body of an IndexStmt) under its name or the one that PostgreSQL chooses.
 model::Index& DefineIndex(model::Relation& relation, Node index_stmt, StatementContext& context);
 

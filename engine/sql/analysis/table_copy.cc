@@ -20,19 +20,10 @@ constexpr int64_t kLikeGenerated = 1 << 4;
 constexpr int64_t kLikeIdentity = 1 << 5;
 constexpr int64_t kLikeIndexes = 1 << 6;
 
-void CopyChecks(const Relation& source, Relation& relation) {
+// Under the same names.
+void CopyConstraints(ConstraintKind kind, const Relation& source, Relation& relation) {
   for (const Constraint& constraint : source.constraints) {
-    if (constraint.kind != ConstraintKind::kCheck) continue;
-    if (relation.FindConstraint(constraint.name) == nullptr) {
-      relation.constraints.push_back(constraint);
-    }
-  }
-}
-
-void CopyForeignKeys(const Relation& source, Relation& relation) {
-  for (const Constraint& constraint : source.constraints) {
-    if (constraint.kind == ConstraintKind::kForeignKey &&
-        relation.FindConstraint(constraint.name) == nullptr) {
+    if (constraint.kind == kind && relation.FindConstraint(constraint.name) == nullptr) {
       relation.constraints.push_back(constraint);
     }
   }
@@ -73,7 +64,8 @@ void CopyColumns(const Relation& source, Relation& relation) {
 void CopyInherited(Relation& parent, Relation& child) {
   CopyColumns(parent, child);
   for (Column& column : child.columns) column.identity = model::Identity::kNo;
-  CopyChecks(parent, child);
+  CopyConstraints(ConstraintKind::kCheck, parent, child);
+  CopyConstraints(ConstraintKind::kNotNull, parent, child);
   child.parents.push_back(parent.name);
   parent.children.push_back(child.name);
 }
@@ -93,8 +85,9 @@ int CopyMissingIndexes(const Relation& parent, Relation& partition) {
 
 void CopyToPartition(Relation& parent, Relation& partition) {
   CopyColumns(parent, partition);
-  CopyChecks(parent, partition);
-  CopyForeignKeys(parent, partition);
+  CopyConstraints(ConstraintKind::kCheck, parent, partition);
+  CopyConstraints(ConstraintKind::kNotNull, parent, partition);
+  CopyConstraints(ConstraintKind::kForeignKey, parent, partition);
   CopyMissingIndexes(parent, partition);
   partition.is_partition = true;
   partition.parents.push_back(parent.name);
@@ -113,7 +106,8 @@ void CopyLike(const Relation& source, int64_t options, Relation& relation) {
                                column.identity != model::Identity::kNo);
     relation.columns.push_back(std::move(column));
   }
-  if (wants(kLikeConstraints)) CopyChecks(source, relation);
+  if (wants(kLikeConstraints)) CopyConstraints(ConstraintKind::kCheck, source, relation);
+  CopyConstraints(ConstraintKind::kNotNull, source, relation);
   if (wants(kLikeIndexes)) {
     for (const Index& index : source.indexes) CopyIndex(source, index, relation);
   }
