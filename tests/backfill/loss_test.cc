@@ -89,6 +89,18 @@ TEST_F(LostHolders, ABatchBeginsTheCountAnew) {
   EXPECT_EQ(db_.State("fill"), "running");
 }
 
+TEST_F(LostHolders, AFailureThatIsReportedBeginsTheCountAnew) {
+  Lose(kMostLost - 1);
+  const auto part = db_.Grant();
+  ASSERT_TRUE(part.has_value());
+  db_.db().Query("SELECT lockstep.backfill_give_back($1, $2, '{\"message\": \"a lock\"}', '0')",
+                 {postgres::Param(part->token.epoch), postgres::Param(part->token.lease_id)});
+  Lose(kMostLost - 1);
+  EXPECT_EQ(db_.State("fill"), "running");
+  Lose(1);
+  EXPECT_EQ(db_.State("fill"), "failed");
+}
+
 TEST_F(LostHolders, WhoStoodStillDoesNotCount) {
   for (int i = 0; i < 2 * kMostLost; ++i) {
     const auto part = db_.Grant();

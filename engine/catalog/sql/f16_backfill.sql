@@ -321,7 +321,8 @@ BEGIN
     PERFORM 1 FROM lockstep.chain c FOR NO KEY UPDATE;  -- As everybody who writes an event: chain first.
   END IF;
   UPDATE lockstep.backfill_range x SET state = 'waiting', lease_id = NULL, session = NULL, expires_at = NULL,
-    not_before = clock_timestamp() + p_again, error = p_error, stands = '', stands_since = NULL
+    not_before = clock_timestamp() + p_again, error = p_error, stands = '', stands_since = NULL,
+    lost = CASE WHEN p_error IS NULL THEN x.lost ELSE '{}' END  -- Who reports a failure has survived it.
    WHERE x.epoch = p_epoch;
   IF p_again IS NULL AND p_error IS NOT NULL THEN
     PERFORM lockstep.backfill_fail(r.name, p_error);
