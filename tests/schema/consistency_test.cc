@@ -148,6 +148,9 @@ constexpr Case kCases[] = {
     {"like_and_inherits",
      "CREATE TABLE t (a int NOT NULL DEFAULT 1, b text CHECK (b <> '')); CREATE INDEX ON t (a);"
      "CREATE TABLE l (LIKE t INCLUDING ALL); CREATE TABLE c (x int) INHERITS (t)"},
+    {"not_null_of_children",
+     "CREATE TABLE t (a int); CREATE TABLE c (b int) INHERITS (t);"
+     "ALTER TABLE t ALTER COLUMN a SET NOT NULL"},
     {"create_as", "CREATE TABLE t (a int, b text); CREATE UNLOGGED TABLE u (a int)"},
 };
 

@@ -62,6 +62,23 @@ class Analysed {
   model::Database database_;
 };
 
+// ---- NOT NULL, which has a name since 18.
+
+TEST(NotNullAnalysis, EveryWayToItNamesAConstraintSince18) {
+  const std::string sql =
+      "CREATE TABLE t (a int, b int NOT NULL); CREATE TABLE c () INHERITS (t);"
+      "CREATE TABLE l (LIKE t); ALTER TABLE t ALTER COLUMN a SET NOT NULL";
+  const Analysed newer("", sql, 180000);
+  EXPECT_NE(newer.Relation("t")->FindConstraint("t_a_not_null"), nullptr);
+  EXPECT_NE(newer.Relation("c")->FindConstraint("t_a_not_null"), nullptr);
+  EXPECT_NE(newer.Relation("c")->FindConstraint("t_b_not_null"), nullptr);
+  EXPECT_NE(newer.Relation("l")->FindConstraint("t_b_not_null"), nullptr);
+  EXPECT_EQ(newer.Relation("l")->FindConstraint("t_a_not_null"), nullptr);
+  const Analysed dropped("", sql + "; ALTER TABLE t DROP CONSTRAINT t_a_not_null", 180000);
+  EXPECT_FALSE(dropped.Relation("t")->FindColumn("a")->not_null);
+  EXPECT_TRUE(Analysed("", sql).Relation("t")->constraints.empty());
+}
+
 // ---- Views.
 
 TEST(ViewAnalysis, ReadsColumnsOfTheRelationsThatItNames) {

@@ -241,8 +241,12 @@ void AnalyzeSetNotNull(const AlterTarget& target, Node command, StatementContext
                                 "; and at last DROP CONSTRAINT ", proof);
     ReportLiveWriters(relation, command, context);
   }
+  std::string constraint;  // Children get the name that the parent's was given.
   for (Relation* each : target.All()) {
-    if (Column* column = each->FindColumn(name)) DefineNotNull(*each, *column, "", context);
+    Column* const column = each->FindColumn(name);
+    if (column == nullptr || column->not_null) continue;
+    const Constraint* const added = DefineNotNull(*each, *column, constraint, context);
+    if (constraint.empty() && added != nullptr) constraint = added->name;
   }
 }
 

@@ -185,21 +185,22 @@ bool ChangesColumn(Relation& relation, Node node, absl::string_view column_name,
 
 }  // namespace
 
-void DefineNotNull(Relation& relation, Column& column, absl::string_view name,
-                   StatementContext& context) {
-  if (column.not_null) return;
+const Constraint* DefineNotNull(Relation& relation, Column& column, absl::string_view name,
+                                StatementContext& context) {
+  if (column.not_null) return nullptr;
   column.not_null = true;
-  if (context.db.server_version < kNamedNotNullVersion) return;
+  if (context.db.server_version < kNamedNotNullVersion) return nullptr;
   for (Constraint& constraint : relation.constraints) {
     if (constraint.kind != ConstraintKind::kNotNull || constraint.columns[0] != column.name)
       continue;
     constraint.valid = true;  // It was there and not known to hold.
-    return;
+    return &constraint;
   }
   Constraint constraint{.kind = ConstraintKind::kNotNull, .columns = {column.name}};
   constraint.name =
       name.empty() ? ChooseName(relation, constraint.columns, "not_null") : std::string(name);
   relation.constraints.push_back(std::move(constraint));
+  return &relation.constraints.back();
 }
 
 std::vector<std::string> KeyColumns(Node constraint, absl::string_view column) {

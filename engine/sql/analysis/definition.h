@@ -26,9 +26,10 @@ model::Constraint* DefineConstraint(model::Relation& relation, Node constraint,
                                     absl::string_view column, StatementContext& context);
 
 // Makes a column NOT NULL; since 18 by a constraint of that name ("": the one that PostgreSQL
-// chooses), or by one that was there and was not valid.
-void DefineNotNull(model::Relation& relation, model::Column& column, absl::string_view name,
-                   StatementContext& context);
+// chooses), or by one that was there and was not valid, which is returned: until the next is added.
+// Null before 18, and when it was NOT NULL.
+const model::Constraint* DefineNotNull(model::Relation& relation, model::Column& column,
+                                       absl::string_view name, StatementContext& context);
 
 // Adds an index (the body of an IndexStmt) under its name or the one that PostgreSQL chooses.
 model::Index& DefineIndex(model::Relation& relation, Node index_stmt, StatementContext& context);
